@@ -1,1 +1,45 @@
+"""A research lab for toxic comment classification.
+
+The verbs of the command line as functions, loaded when first used, so that `import toxres` costs nothing:
+
+    >>> import toxres
+    >>> comments = toxres.load_comments("synthetic", split="test", limit=100)
+    >>> list(comments.columns[:3])
+    ['id', 'text', 'group']
+"""
+
+import importlib
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "InputError": "errors",
+    "LABELS": "labels",
+    "PRESETS": "config",
+    "RECIPES": "config",
+    "get_preset": "config",
+    "get_recipe": "config",
+    "load_comments": "data",
+    "targets": "data",
+    "load_checkpoint": "checkpoint",
+    "train": "training",
+    "compare": "api",
+    "evaluate": "api",
+    "score": "scoring",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a verb from the module it lives in, the first time it is asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'toxres' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"toxres.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The verbs, and what the module holds already."""
+    return sorted({*globals(), *__all__})

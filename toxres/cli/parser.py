@@ -1,0 +1,111 @@
+"""The words of the command line. Nothing heavy is imported here, so that `toxres --help` answers at once."""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from toxres import __version__
+from toxres.cli import verbs
+from toxres.config import PRESETS, RECIPES
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Print `toxres train: ... (see toxres train --help)` and exit with code 2."""
+        print(f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `toxres`; `options.verb` of what it parses is the function to call with `options`."""
+    parser = Parser(prog="toxres", description="A research lab for toxic comment classification.")
+    parser.add_argument("--version", action="version", version=f"toxres {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _data(commands)
+    _train(commands)
+    _evaluate(commands)
+    _compare(commands)
+    _score(commands)
+    return parser
+
+
+def _add(commands, name: str, verb, summary: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    command.set_defaults(verb=verb, prog=command.prog)
+    return command
+
+
+def _data(commands) -> None:
+    parser = commands.add_parser("data", help="the sources of comments", description="The sources of comments.")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    _add(actions, "list", verbs.data_list, "every source, and whether it is at hand")
+    describe = _add(actions, "describe", verbs.data_describe, "what one source is: files, sizes, licence, citation")
+    describe.add_argument("name", metavar="NAME")
+    pull = _add(actions, "pull", verbs.data_pull, "download public sources, verified, into the cache")
+    pull.add_argument("names", nargs="*", metavar="NAME", help="all that can be downloaded when none is named")
+
+
+def _train(commands) -> None:
+    parser = _add(commands, "train", verbs.train, "train a recipe into a checkpoint folder")
+    parser.add_argument("recipe", metavar="RECIPE", help=f"one of: {', '.join(RECIPES)}")
+    parser.add_argument("--source", required=True, metavar="NAME[,NAME...]", help="where the comments come from")
+    parser.add_argument("--preset", metavar="P", help=f"one of: {', '.join(PRESETS)} (TOXRES_PRESET, or quick)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="0 unless told otherwise")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the checkpoint folder")
+    parser.add_argument("--resume", action="store_true", help="go on where a killed run stopped")
+
+
+def _evaluate(commands) -> None:
+    parser = _add(commands, "evaluate", verbs.evaluate, "score a checkpoint's predictions against known labels")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT")
+    _rows(parser)
+    parser.add_argument("--json", metavar="OUT.json", help="write the figures here as well")
+
+
+def _compare(commands) -> None:
+    parser = _add(commands, "compare", verbs.compare, "two checkpoints on the same rows, with paired intervals")
+    parser.add_argument("first", metavar="CHECKPOINT")
+    parser.add_argument("second", metavar="CHECKPOINT")
+    _rows(parser)
+    parser.add_argument("--resamples", type=_positive, default=1_000, metavar="N", help="of the bootstrap; 1,000")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the bootstrap; 0")
+    parser.add_argument("--json", metavar="OUT.json", help="write the figures here as well")
+
+
+def _rows(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source", required=True, metavar="NAME|FILE.csv", help="a source, or a CSV file in Kaggle's format"
+    )
+    parser.add_argument("--split", metavar="S", help="train, validation, test or fold:0..4; test for a named source")
+
+
+def _score(commands) -> None:
+    parser = _add(commands, "score", verbs.score, "score every comment of a file: one column a label")
+    parser.add_argument("input", metavar="INPUT", help=".csv, .jsonl, .parquet, .txt, or - for lines of text")
+    parser.add_argument("--checkpoint", required=True, metavar="DIR")
+    parser.add_argument("--out", required=True, metavar="OUT", help=".csv, .jsonl, .parquet, or - for CSV")
+    parser.add_argument("--text-column", metavar="NAME", help="comment_text or text unless told otherwise")
+    parser.add_argument("--calibrated", action="store_true", help="recalibrated probabilities")
+
+
+def _natural(word: str) -> int:
+    number = int(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, not {word}")
+    return number
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {word}")
+    return number
+
+
+for _type in (_natural, _positive):
+    _type.__name__ = "whole number"

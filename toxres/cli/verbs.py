@@ -1,0 +1,94 @@
+"""What each verb of the command line does. Imports stand inside the functions: the parser loads this module."""
+
+import argparse
+import sys
+
+
+def data_list(options: argparse.Namespace) -> None:
+    """`toxres data list`."""
+    from toxres.data.registry import list_sources
+
+    print(_text(list_sources()))
+
+
+def data_describe(options: argparse.Namespace) -> None:
+    """`toxres data describe NAME`."""
+    from toxres.data.registry import describe
+
+    print(_text(describe(options.name)))
+
+
+def data_pull(options: argparse.Namespace) -> None:
+    """`toxres data pull [NAME...]`."""
+    from toxres.data.registry import pull
+
+    pull(options.names or None)
+
+
+def train(options: argparse.Namespace) -> None:
+    """`toxres train RECIPE --source NAME[,NAME...] --out DIR`."""
+    from toxres.config import get_preset, get_recipe
+    from toxres.errors import InputError
+
+    recipe, preset = get_recipe(options.recipe), get_preset(options.preset)
+    sources = [name.strip() for name in options.source.split(",")]
+    if not all(sources):
+        raise InputError(f"--source {options.source!r} names an empty source; separate names by single commas")
+    from toxres.training import train as run
+
+    folder = run(recipe.name, sources, preset=preset.name, seed=options.seed, out=options.out, resume=options.resume)
+    print(f"checkpoint: {folder}")
+    print(f"next: toxres evaluate {folder} --source {sources[0]}")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """`toxres evaluate CHECKPOINT --source NAME|FILE.csv`."""
+    from toxres.api import evaluate as run
+    from toxres.files import write_json
+
+    report = run(options.checkpoint, options.source, split=options.split)
+    print(report.table())
+    if options.json:
+        write_json(options.json, report.to_dict())
+
+
+def compare(options: argparse.Namespace) -> None:
+    """`toxres compare CHECKPOINT CHECKPOINT --source NAME|FILE.csv`."""
+    from toxres.api import compare as run
+    from toxres.files import write_json
+
+    comparison = run(
+        options.first,
+        options.second,
+        options.source,
+        split=options.split,
+        n_resamples=options.resamples,
+        seed=options.seed,
+    )
+    print(comparison.table())
+    if options.json:
+        write_json(options.json, comparison.to_dict())
+
+
+def score(options: argparse.Namespace) -> None:
+    """`toxres score INPUT --checkpoint DIR --out OUT`."""
+    from toxres.scoring import score as run
+
+    def progress(done: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done:,} comments scored", end="", file=sys.stderr)
+
+    done = run(
+        options.input,
+        options.checkpoint,
+        options.out,
+        calibrated=options.calibrated,
+        text_column=options.text_column,
+        on_chunk=progress,
+    )
+    if sys.stderr.isatty():
+        print(f"\r\033[K{done:,} comments scored", file=sys.stderr)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "\n".join(map(str, value))
