@@ -1,0 +1,219 @@
+"""Reading CSV files so that a broken one is refused with the place and the remedy: Kaggle's format and its neighbours."""
+
+import csv
+import gzip
+import io
+import math
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from toxres.data.schema import check_rows, make_comments
+from toxres.errors import InputError
+from toxres.files import sha256
+from toxres.labels import LABELS
+
+_FIELD_LIMIT = 1 << 30
+
+
+def read_kaggle_csv(path: str | Path) -> pd.DataFrame:
+    """Read comments from a CSV file in Kaggle's format.
+
+    The file has a column `comment_text` and any of the six label columns: 0 or 1, or a fraction in [0, 1]; `-1` or an
+    empty field is unknown. `id` (else "row-1", "row-2", ...) and `group` (else "csv") are optional; other columns are
+    ignored. UTF-8, with or without a byte order mark; may be packed with gzip or zip.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Comments (see `toxres.data.schema`), in the file's order.
+
+    Raises:
+        InputError: The file is missing, empty, truncated, not UTF-8, or breaks the format. Rows count from 1 below
+            the header.
+    """
+    path = Path(path)
+    comments = kaggle_comments(read_table(path), str(path))
+    comments.attrs.update(source=str(path), origin=str(path), sha256=sha256(path))
+    return comments
+
+
+def kaggle_comments(table: pd.DataFrame, name: str, group: str = "csv") -> pd.DataFrame:
+    """Comments from a table of strings in Kaggle's format.
+
+    Args:
+        table: String columns, as `read_table` gives them.
+        name: What an error calls it.
+        group: The group where the table has no such column.
+
+    Raises:
+        InputError: The table breaks the format.
+    """
+    if "comment_text" not in table.columns:
+        found = ", ".join(map(repr, list(table.columns)[:8]))
+        raise InputError(
+            f"{name}: no column 'comment_text' (found {found}); name the text column comment_text, commas between fields"
+        )
+    if "id" in table.columns:
+        ids = table["id"].to_numpy(dtype=object)
+        check_rows(
+            [not value.strip() for value in ids], name, "id", "is empty; fill it in or leave the column out, see"
+        )
+    else:
+        ids = [f"row-{row}" for row in range(1, len(table) + 1)]
+    labels = {label: parse_label(table[label], name, label) for label in LABELS if label in table.columns}
+    if "group" in table.columns:
+        group = table["group"].where(table["group"].str.strip() != "", group).to_numpy(dtype=object)
+    return make_comments(ids, table["comment_text"], group, labels, name=name)
+
+
+def parse_label(column: pd.Series, name: str, field: str) -> np.ndarray:
+    """Floats (N,) in [0, 1] from strings; `-1` and empty become NaN.
+
+    Raises:
+        InputError: A value is no number, or neither -1 nor in [0, 1].
+    """
+    parsed = {value: _label_value(value) for value in column.unique()}
+    check_rows(
+        column.map(lambda value: parsed[value] is None),
+        name,
+        field,
+        "is not a number in [0, 1] (or -1 or empty for unknown); mend",
+    )
+    return column.map(parsed).to_numpy(dtype=np.float32)
+
+
+def _label_value(value: str) -> float | None:
+    if not value.strip():
+        return math.nan
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    if number == -1:
+        return math.nan
+    return number if 0 <= number <= 1 else None
+
+
+def read_table(path: str | Path, delimiter: str = ",") -> pd.DataFrame:
+    """Read a CSV file strictly into string columns; nothing is guessed, skipped or filled in.
+
+    Args:
+        path: The file: plain, `.gz`, or a `.zip` with one CSV file in it.
+        delimiter: Between fields.
+
+    Raises:
+        InputError: The file is missing, empty, has a header only, is not UTF-8, holds NUL bytes, ends inside a quoted
+            field, or has a row with more or fewer fields than the header.
+    """
+    return parse_table(read_bytes(path), str(path), delimiter)
+
+
+def parse_table(data: bytes, name: str, delimiter: str = ",") -> pd.DataFrame:
+    """As `read_table`, from bytes."""
+    text = _decode(data, name)
+    if not text.strip():
+        raise InputError(f"{name}: the file is empty; give a CSV file with a header line and at least one row")
+    csv.field_size_limit(_FIELD_LIMIT)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    starts_at = 1
+    try:
+        header = next(reader)
+        starts_at = reader.line_num + 1
+        for row in reader:
+            if row and len(row) != len(header):
+                raise InputError(
+                    f"{name}: row {len(rows) + 1} (line {starts_at}) has {len(row)} fields, the header has {len(header)}; "
+                    "the file is cut off there or a quote is missing: mend that row or export the file again"
+                )
+            if row:
+                rows.append(row)
+            starts_at = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{name}: row {len(rows) + 1} (line {starts_at}): {error}; "
+            "a quote is not closed or the file is cut off: mend that row or export the file again"
+        ) from None
+    header = [column.strip() for column in header]
+    repeated = [column for column in header if column and header.count(column) > 1]
+    if repeated:
+        raise InputError(f"{name}: the header names {repeated[0]!r} twice; rename or remove one of the columns")
+    if not rows:
+        raise InputError(f"{name}: there is a header and no row below it; give at least one comment")
+    columns = list(zip(*rows, strict=True))
+    table = pd.DataFrame(
+        {column: pd.Series(values, dtype=object) for column, values in zip(header, columns, strict=True)}
+    )
+    if "\0" in text:
+        for column in table.columns:
+            check_rows(["\0" in value for value in table[column]], name, column, "holds a NUL byte; remove it from")
+    return table
+
+
+def _decode(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{name}: line {line} (byte {error.start}) is not UTF-8; save the file as UTF-8 (it may be Latin-1 or UTF-16)"
+        ) from None
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a file, unpacked if it is gzip, or a zip with one CSV file.
+
+    Raises:
+        InputError: The file is missing, a folder, unreadable, or its archive is broken or ambiguous.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name a CSV file in it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+    return unpack(data, str(path))
+
+
+def unpack(data: bytes, name: str) -> bytes:
+    """Unpack gzip, or a zip with one CSV file; other bytes are given back as they are.
+
+    Raises:
+        InputError: The archive is broken or holds no or several CSV files.
+    """
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            return gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{name}: the gzip archive is broken ({error}); fetch or make it again") from None
+    if data.startswith(b"PK\x03\x04"):
+        members = zip_members(data, name)
+        tables = [member for member in members if member.lower().endswith(".csv")]
+        if len(tables) != 1:
+            raise InputError(
+                f"{name}: {len(tables)} CSV files in the zip; leave exactly one, or unpack it and name one"
+            )
+        return members[tables[0]]
+    return data
+
+
+def zip_members(data: bytes, name: str) -> dict[str, bytes]:
+    """Path in the archive to bytes, for the CSV and zip files in a zip.
+
+    Raises:
+        InputError: The archive is broken.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            wanted = [item for item in archive.namelist() if item.lower().endswith((".csv", ".zip"))]
+            return {item: archive.read(item) for item in wanted if not item.startswith("__MACOSX")}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{name}: the zip archive is broken ({error}); fetch or make it again") from None

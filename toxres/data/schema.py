@@ -1,0 +1,103 @@
+"""One schema for comments from all sources, and the check that a table keeps to it.
+
+A table of comments is a pandas DataFrame with the columns of `COLUMNS`: `id` and `text` and `group` (strings), then the
+six labels as float32 in [0, 1], NaN where the label is unknown. A column `spans` may follow: for each comment a list of
+`(start, end, label)`, Python character offsets into `text`, `end` exclusive. `attrs` say where it comes from:
+`source` (name), `origin` (file, or "embedded") and `sha256` (of the files read).
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from toxres.errors import InputError
+from toxres.labels import LABELS
+
+COLUMNS: Final = ("id", "text", "group", *LABELS)
+"""The columns every table of comments has, in this order."""
+
+
+def targets(comments: pd.DataFrame) -> np.ndarray:
+    """The targets matrix (N, 6), float32 in [0, 1], NaN where unknown, labels in the order of `LABELS`."""
+    return comments[list(LABELS)].to_numpy(dtype=np.float32)
+
+
+def make_comments(
+    ids: object,
+    texts: object,
+    group: object,
+    labels: dict[str, object],
+    spans: object = None,
+    *,
+    name: str,
+) -> pd.DataFrame:
+    """Build a table of comments from columns; labels that are not given are unknown.
+
+    Args:
+        ids: N identifiers.
+        texts: N comments.
+        group: One group for all, or N of them.
+        labels: Some of the six labels to N values in [0, 1], NaN for unknown.
+        spans: N lists of `(start, end, label)`, or None for no such column.
+        name: What an error calls the table, e.g. the file.
+
+    Raises:
+        InputError: As `validate_comments` does.
+    """
+    frame = pd.DataFrame({"id": pd.Series(list(ids), dtype=object), "text": pd.Series(list(texts), dtype=object)})
+    frame["group"] = group
+    for label in LABELS:
+        frame[label] = np.asarray(labels.get(label, np.nan), dtype=np.float32)
+    if spans is not None:
+        frame["spans"] = pd.Series(list(spans), dtype=object)
+    frame["id"] = frame["id"].astype(str)
+    return validate_comments(frame, name=name)
+
+
+def validate_comments(comments: pd.DataFrame, *, name: str = "comments") -> pd.DataFrame:
+    """Check a table of comments against the schema and return it.
+
+    Args:
+        comments: The table.
+        name: What an error calls it, e.g. the file it was read from.
+
+    Raises:
+        InputError: A column is missing, a text is empty or no string, an id stands twice, or a label is outside [0, 1].
+            The message names the table, the first bad row (1 is the first comment), the field and what to do.
+    """
+    missing = [column for column in COLUMNS if column not in comments.columns]
+    if missing:
+        raise InputError(f"{name}: no column {missing[0]!r}; a table of comments has the columns {', '.join(COLUMNS)}")
+    if comments.empty:
+        raise InputError(f"{name}: there are no comments; give at least one row")
+    texts = comments["text"].to_numpy(dtype=object)
+    check_rows([not isinstance(text, str) for text in texts], name, "text", "is not a string; give text or drop")
+    check_rows([not text.strip() for text in texts], name, "text", "is empty; give text or drop")
+    check_rows(comments["id"].duplicated().to_numpy(), name, "id", "repeats an earlier id; make ids unique in")
+    for label in LABELS:
+        values = comments[label].to_numpy()
+        if values.dtype.kind not in "fiub":
+            raise InputError(f"{name}: column {label!r} is not numeric; give fractions in [0, 1], empty for unknown")
+        outside = ~(np.isnan(values) | ((values >= 0) & (values <= 1)))
+        check_rows(outside, name, label, "is outside [0, 1]; mend")
+    return comments
+
+
+def check_rows(bad: object, name: str, field: str, complaint: str) -> None:
+    """Raise if any row is bad: `name: row 3, field f: <complaint> that row (and rows 7, 9 ...)`.
+
+    Args:
+        bad: N booleans.
+        name: The file or table.
+        field: The column.
+        complaint: What is wrong, ending in what to do with "that row".
+
+    Raises:
+        InputError: At least one row is bad.
+    """
+    rows = np.flatnonzero(np.asarray(bad, dtype=bool)) + 1
+    if len(rows):
+        more = "" if len(rows) == 1 else f" (so do {len(rows) - 1} more: {', '.join(map(str, rows[1:6]))}"
+        more += "" if len(rows) == 1 else (", ...)" if len(rows) > 6 else ")")
+        raise InputError(f"{name}: row {rows[0]}, field {field!r}: {complaint} that row{more.replace('so do', 'and')}")
