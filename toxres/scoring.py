@@ -182,8 +182,7 @@ def _read_parquet(source: str | Path, wanted: str | None) -> Iterator[tuple[str,
 
 def _read_lines(source: str | Path, wanted: str | None) -> Iterator[tuple[str, object, str]]:
     number = 0
-    opened = contextlib.nullcontext(sys.stdin.buffer) if str(source) == "-" else open(source, "rb")
-    with opened as file:
+    with contextlib.nullcontext(sys.stdin.buffer) if str(source) == "-" else Path(source).open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
