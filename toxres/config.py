@@ -60,6 +60,7 @@ class Preset:
         max_grad_norm: Gradient norm is clipped to this.
         freeze_embeddings: Keep the word embeddings as they were pre-trained.
         dropout: Dropout inside the encoder; None keeps the encoder's own.
+        prior_bias: Start the last layer's bias at the log-odds of each label in training.
         patience: Epochs without improvement after which training stops; None never stops early.
         select: Overrides the recipe's choice of validation score.
         split: "folds" (five folds: 0 test, 1 validation, the rest train) or "90/10".
@@ -81,6 +82,7 @@ class Preset:
     max_grad_norm: float = 1.0
     freeze_embeddings: bool = True
     dropout: float | None = 0.0
+    prior_bias: bool = True
     patience: int | None = None
     select: Literal["macro_ap", "macro_f1"] | None = None
     split: Literal["folds", "90/10"] = "folds"
@@ -95,15 +97,17 @@ ATTENTION_BCE = Recipe("attention_bce", pooling="attention", loss="bce")
 ATTENTION_FOCAL = dataclasses.replace(CUSTOM, name="attention_focal")
 TFIDF = Recipe("tfidf", family="tfidf")
 
+ABLATION = (CLS_BCE.name, CLS_FOCAL.name, ATTENTION_BCE.name, ATTENTION_FOCAL.name)
+"""The 2x2 ablation, pooling x loss, all with the residual head."""
+
 RECIPES = {
-    recipe.name: recipe
-    for recipe in (BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, TFIDF)
+    recipe.name: recipe for recipe in (BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, TFIDF)
 }
 """Every named recipe. `attention_focal` is `custom` under its name in the 2x2 ablation."""
 
 SMOKE = Preset("smoke", encoder=TINY, max_rows=96, max_rows_auxiliary=96, epochs=1, max_length=32, learning_rate=1e-3)
 QUICK = Preset("quick", max_rows=1_000, max_rows_auxiliary=1_000, epochs=3)
-FULL = Preset("full", epochs=3)
+FULL = Preset("full", max_rows_auxiliary=12_000, epochs=3, epochs_auxiliary=2)
 PAPER = Preset(
     "paper",
     encoder="distilroberta-base",
@@ -114,6 +118,7 @@ PAPER = Preset(
     warmup_ratio=0.0,
     freeze_embeddings=False,
     dropout=None,
+    prior_bias=False,
     select="macro_f1",
     split="90/10",
 )

@@ -61,6 +61,16 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
     return Encoder(model.float(), tokenizer)
 
 
+def without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+    """Drop an encoder's own, unused pooling layer: training in several processes needs a gradient for every weight.
+
+    Returns the same model.
+    """
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model
+
+
 def _with_dropout(config: transformers.PreTrainedConfig, dropout: float | None) -> transformers.PreTrainedConfig:
     names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
     for name in names:

@@ -9,7 +9,7 @@ from transformers.utils import ModelOutput
 
 from toxres.config import Recipe
 from toxres.models.configuration import ToxicityConfig
-from toxres.models.encoders import Encoder, load_encoder
+from toxres.models.encoders import Encoder, load_encoder, without_pooler
 from toxres.models.heads import HEADS
 from toxres.models.pooling import POOLINGS
 
@@ -62,7 +62,7 @@ class ToxicityModel(PreTrainedModel):
         for field, known in (("pooling", POOLINGS), ("head", HEADS)):
             if getattr(config, field) not in known:
                 raise ValueError(f"unknown {field} {getattr(config, field)!r}; choose one of: {', '.join(known)}")
-        self.encoder = AutoModel.from_config(config.encoder)
+        self.encoder = without_pooler(AutoModel.from_config(config.encoder))
         hidden_size = config.encoder.hidden_size
         self.pooling = POOLINGS[config.pooling](hidden_size)
         self.head = HEADS[config.head](hidden_size, config.num_labels, config.head_dropout)
@@ -100,7 +100,7 @@ class ToxicityModel(PreTrainedModel):
         loaded = load_encoder(encoder, dropout=dropout)
         config = ToxicityConfig(encoder=loaded.model.config, pooling=recipe.pooling, head=recipe.head)
         model = cls(config)
-        model.encoder = loaded.model
+        model.encoder = without_pooler(loaded.model)
         return Encoder(model, loaded.tokenizer)
 
     def forward(

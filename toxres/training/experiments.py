@@ -1,0 +1,222 @@
+"""Long experiments: lists of runs whose results are written as they end and never repeated.
+
+`python -m toxres.training.experiments NAME --workers 2` starts or goes on with one. Each run is a process of one thread:
+on a small machine two of them side by side go further than one of two threads. A run leaves one CSV under
+`data/results/<experiment>/` with the probabilities of its test fold by comment id, and its checkpoint under
+`build/experiments/`; a run whose CSV is there is done.
+"""
+
+import argparse
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from toxres.config import ABLATION, FULL, Preset, get_recipe
+from toxres.errors import InputError
+from toxres.files import ROOT, atomic_path, write_json
+from toxres.labels import LABELS
+
+RESULTS = ROOT / "data" / "results"
+WORK = ROOT / "build" / "experiments"
+FOLDS = range(5)
+AUXILIARY = ("civil_spans", "davidson")
+SEEDS = range(3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training run of an experiment.
+
+    Attributes:
+        experiment: Folder of its result under `data/results`.
+        name: Of its result and checkpoint.
+        recipe: What is trained.
+        sources: On what, the most important first.
+        fold: Test fold of the first source, scored at the end; None scores nothing.
+        seed: Of weights, order and dropout.
+        held_out: Sources of which no comment may be trained on.
+        init: Name of the run whose weights it starts from.
+        epochs: Passes over the comments.
+        keep: Keep the checkpoint.
+    """
+
+    experiment: str
+    name: str
+    recipe: str
+    sources: tuple[str, ...]
+    fold: int | None
+    seed: int = 0
+    held_out: tuple[str, ...] = ()
+    init: str | None = None
+    epochs: int = FULL.epochs
+    keep: bool = False
+
+    @property
+    def checkpoint(self) -> Path:
+        """Folder of the trained model."""
+        return WORK / self.experiment / self.name
+
+    @property
+    def result(self) -> Path:
+        """File that says the run is done."""
+        if self.fold is None:
+            return self.checkpoint / "run.json"
+        return RESULTS / self.experiment / f"{self.name}.csv"
+
+    @property
+    def preset(self) -> Preset:
+        """The `full` preset as this run uses it: one stage."""
+        return dataclasses.replace(FULL, epochs=self.epochs, epochs_auxiliary=0)
+
+
+def runs_oof() -> list[Run]:
+    """Every Jigsaw comment scored by models that did not see it, nor its duplicates.
+
+    One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds.
+    """
+    recipes = ("baseline", "custom")
+    first = [
+        Run("oof", f"{recipe}-auxiliary", recipe, AUXILIARY, None, held_out=("jigsaw",), epochs=2, keep=True)
+        for recipe in recipes
+    ]
+    floor = [Run("oof", f"tfidf-fold{fold}", "tfidf", ("jigsaw",), fold) for fold in FOLDS]
+    floor += [Run("oof", f"tfidf_all-fold{fold}", "tfidf", ("jigsaw", *AUXILIARY), fold) for fold in FOLDS]
+    then = [
+        Run("oof", f"{recipe}-fold{fold}", recipe, ("jigsaw",), fold, init=f"{recipe}-auxiliary", keep=fold == 0)
+        for fold in FOLDS
+        for recipe in recipes
+    ]
+    return [*floor, *first, *then]
+
+
+def runs_ablation() -> list[Run]:
+    """Pooling x loss on Jigsaw alone, every fold scored for each seed; and the baseline, to weigh the other sources."""
+    arms = (*ABLATION, "baseline")
+    return [
+        Run("ablation", f"{arm}-seed{seed}-fold{fold}", arm, ("jigsaw",), fold, seed=seed)
+        for seed in SEEDS
+        for fold in FOLDS
+        for arm in arms
+    ]
+
+
+EXPERIMENTS = {"oof": runs_oof, "ablation": runs_ablation}
+
+
+def execute(run: Run) -> None:
+    """Train one run, score its test fold and write the result."""
+    from toxres.checkpoint import load_checkpoint
+    from toxres.data import load_comments
+    from toxres.training import train
+
+    init = None if run.init is None else WORK / run.experiment / run.init
+    path = train(
+        get_recipe(run.recipe), run.sources, run.preset, run.seed, run.checkpoint,
+        resume=True, test_fold=run.fold if run.fold is not None else 0, validation_fold=None,
+        held_out=run.held_out, init=init, progress=False,
+    )  # fmt: skip
+    if run.fold is not None:
+        checkpoint = load_checkpoint(path)
+        comments = load_comments(run.sources[0], split=f"fold:{run.fold}")
+        write_probs(run.result, comments["id"], checkpoint.predict_proba(comments["text"].tolist()))
+        write_record(run, checkpoint.run)
+    if not run.keep:
+        shutil.rmtree(path)
+
+
+def write_probs(path: Path, ids: pd.Series, probs) -> None:
+    """Write N x 6 probabilities by comment id, five significant digits, atomically."""
+    table = pd.DataFrame(probs, columns=list(LABELS)).map("{:.5g}".format)
+    table.insert(0, "id", ids.to_numpy())
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_record(run: Run, record: dict) -> None:
+    """Write what a committed result needs to say about its run: settings, data hashes, commit, date; no paths."""
+    wanted = ("key", "seed", "test_fold", "rows_train", "rows_sha256", "seconds", "commit", "date", "versions")
+    sources = [{key: entry[key] for key in ("name", "sha256", "rows")} for entry in record["sources"]]
+    write_json(
+        run.result.with_suffix(".json"),
+        {"recipe": record["recipe"]["name"], "preset": record["preset"], "sources": sources}
+        | {key: record[key] for key in wanted},
+    )
+
+
+def continue_experiment(name: str, workers: int = 2, limit: int | None = None) -> int:
+    """Do what is left of an experiment, `workers` processes of one thread at a time.
+
+    Args:
+        name: One of `EXPERIMENTS`.
+        workers: Processes side by side.
+        limit: Start at most so many runs.
+
+    Returns:
+        The number of runs that failed.
+
+    Raises:
+        InputError: No experiment has this name.
+    """
+    if name not in EXPERIMENTS:
+        raise InputError(f"unknown experiment {name!r}; choose one of: {', '.join(EXPERIMENTS)}")
+    left = [run for run in EXPERIMENTS[name]() if not run.result.exists()][:limit]
+    print(f"{name}: {len(left)} runs to do", flush=True)
+    active: dict[str, tuple[Run, subprocess.Popen, float]] = {}
+    failed = 0
+    waiting = list(left)
+    while waiting or active:
+        for run in list(waiting):
+            ready = run.init is None or (WORK / run.experiment / run.init / "run.json").exists()
+            if len(active) < workers and ready:
+                waiting.remove(run)
+                active[run.name] = (run, _start(name, run), time.monotonic())
+        for key, (run, process, started) in list(active.items()):
+            if process.poll() is not None:
+                del active[key]
+                failed += process.returncode != 0
+                state = "failed, see its log" if process.returncode else "done"
+                print(f"{run.name}: {state} after {time.monotonic() - started:.0f} s", flush=True)
+        if waiting and not active and not any(run.init is None for run in waiting):
+            missing = {run.init for run in waiting if not (WORK / run.experiment / run.init / "run.json").exists()}
+            if missing:
+                print(f"not started: {len(waiting)} runs that need {', '.join(sorted(missing))}", flush=True)
+                return failed + len(waiting)
+        time.sleep(0.5)
+    return failed
+
+
+def _start(experiment: str, run: Run) -> subprocess.Popen:
+    log = WORK / run.experiment / f"{run.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "toxres.training.experiments", experiment, "--only", run.name]
+    allocator = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
+    with log.open("w") as file:
+        return subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | allocator | {"OMP_NUM_THREADS": "1"}
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start or go on with an experiment."""
+    parser = argparse.ArgumentParser(prog="python -m toxres.training.experiments", description=__doc__)
+    parser.add_argument("name", choices=EXPERIMENTS)
+    parser.add_argument("--workers", type=int, default=2, help="runs side by side, one thread each")
+    parser.add_argument("--limit", type=int, help="start at most so many runs")
+    parser.add_argument("--only", metavar="RUN", help="do one run in this process")
+    options = parser.parse_args(arguments)
+    if options.only:
+        for run in EXPERIMENTS[options.name]():
+            if run.name == options.only:
+                execute(run)
+        return 0
+    return int(continue_experiment(options.name, options.workers, options.limit) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

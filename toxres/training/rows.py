@@ -1,0 +1,111 @@
+"""Which comments a run trains on and which it is chosen and calibrated on."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from toxres.config import Preset
+from toxres.data import drop_overlap, load_comments, make_folds, ninety_ten
+from toxres.data.splits import OFFICIAL_FOLD, TEST_FOLD, VALIDATION_FOLD
+from toxres.errors import InputError
+
+
+class TrainingRows(NamedTuple):
+    """The comments of one run.
+
+    Attributes:
+        train: Training comments of all sources, in the schema of `toxres.data.schema`.
+        validation: Validation comments of the first source, or None.
+        sources: For each source its name, origin, SHA-256 and number of training comments, for `run.json`.
+    """
+
+    train: pd.DataFrame
+    validation: pd.DataFrame | None
+    sources: list[dict]
+
+    @property
+    def sha256(self) -> str:
+        """Digest of ids and texts of all rows, in order."""
+        digest = hashlib.sha256()
+        for frame in (self.train, self.validation):
+            for row in () if frame is None else frame[["id", "text"]].itertuples(index=False):
+                digest.update(f"{row.id}\0{row.text}\0".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+
+def select_rows(
+    sources: Sequence[str],
+    preset: Preset,
+    seed: int = 0,
+    test_fold: int | None = TEST_FOLD,
+    validation_fold: int | None = VALIDATION_FOLD,
+    held_out: Sequence[str] = (),
+) -> TrainingRows:
+    """The rows of one run.
+
+    The first source gives validation rows and all folds but the test fold; every further source gives all its folds but
+    its own test fold. Comments that stand in an official test file are in no fold, and comments of further sources that
+    duplicate one of the first source's test or validation rows are dropped.
+
+    Args:
+        sources: Names or CSV files, the most important first.
+        preset: Its `split`, `max_rows` and `max_rows_auxiliary` are read.
+        seed: Of the draw where rows are limited, and of the 90/10 split.
+        test_fold: Fold of the first source that is kept out; None keeps none out.
+        validation_fold: Fold of the first source for validation; None is no validation, and the fold is trained on.
+        held_out: Sources of which no comment may be trained on, exactly or nearly.
+
+    Raises:
+        InputError: A source isn't there, is named twice, or leaves no training comments.
+    """
+    if len(set(sources)) < len(sources) or not sources:
+        raise InputError(f"sources {','.join(sources)!r}: name at least one source, and each only once")
+    first = _with_folds(load_comments(sources[0]))
+    if preset.split == "90/10":
+        train, validation = ninety_ten(first, seed)
+        kept_out = validation
+    else:
+        is_test = first["fold"] == test_fold
+        is_validation = first["fold"] == validation_fold
+        train = first[~is_test & ~is_validation & (first["fold"] != OFFICIAL_FOLD)]
+        validation = first[is_validation] if validation_fold is not None else None
+        kept_out = first[is_test | is_validation]
+    frames = [_limit(train, preset.max_rows, seed)]
+    if validation is not None and preset.max_rows is not None:
+        validation = _limit(validation, max(1, preset.max_rows // 3), seed)
+    for name in sources[1:]:
+        auxiliary = _with_folds(load_comments(name))
+        auxiliary = auxiliary[(auxiliary["fold"] != TEST_FOLD) & (auxiliary["fold"] != OFFICIAL_FOLD)]
+        frames.append(_limit(drop_overlap(auxiliary, kept_out), preset.max_rows_auxiliary, seed))
+    for name in held_out:
+        other = load_comments(name, keep_official=True)
+        frames = [drop_overlap(frame, other) for frame in frames]
+    manifest = [
+        {"name": name, **{key: frame.attrs.get(key) for key in ("origin", "sha256")}, "rows": len(frame)}
+        for name, frame in zip(sources, frames, strict=True)
+    ]
+    for entry in manifest:
+        if not entry["rows"]:
+            raise InputError(f"source {entry['name']!r}: no training comments are left; take another source")
+    train = pd.concat([frame.assign(source=entry["name"]) for entry, frame in zip(manifest, frames, strict=True)])
+    return TrainingRows(
+        train.reset_index(drop=True), None if validation is None else validation.reset_index(drop=True), manifest
+    )
+
+
+def _with_folds(comments: pd.DataFrame) -> pd.DataFrame:
+    if "fold" in comments:
+        return comments
+    folded = comments.assign(fold=make_folds(comments)["fold"].to_numpy())
+    folded.attrs = dict(comments.attrs)
+    return folded
+
+
+def _limit(frame: pd.DataFrame, most: int | None, seed: int) -> pd.DataFrame:
+    if most is None or len(frame) <= most:
+        return frame
+    rows = np.sort(np.random.default_rng(seed).choice(len(frame), most, replace=False))
+    return frame.iloc[rows]

@@ -1,0 +1,214 @@
+"""`train`: from comments to a checkpoint folder, resumable and never half-written."""
+
+import dataclasses
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
+from toxres.config import Preset, Recipe, get_preset, get_recipe
+from toxres.data import targets
+from toxres.data.batching import CommentDataset
+from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
+from toxres.errors import InputError
+from toxres.evaluation.arrays import sigmoid
+from toxres.evaluation.calibration import Calibration, fit_calibration
+from toxres.evaluation.metrics import evaluate_probs
+from toxres.evaluation.thresholds import tune_thresholds
+from toxres.files import atomic_path, read_json, write_json
+from toxres.labels import LABELS
+from toxres.models import ToxicityModel, build_loss, positive_weights
+from toxres.models.predict import predict_logits
+from toxres.models.tfidf import TfidfModel
+from toxres.training.record import describe_run, provenance
+from toxres.training.rows import TrainingRows, select_rows
+from toxres.training.trainer import build_trainer
+
+
+def train(
+    recipe: str | Recipe,
+    sources: str | Sequence[str],
+    preset: str | Preset | None = None,
+    seed: int = 0,
+    out: str | Path = "build/checkpoints/run",
+    *,
+    resume: bool = False,
+    test_fold: int | None = TEST_FOLD,
+    validation_fold: int | None = VALIDATION_FOLD,
+    held_out: Sequence[str] = (),
+    init: str | Path | None = None,
+    save_steps: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train a recipe and write a checkpoint folder.
+
+    A finished run of the same description at `out` is returned as it is. A preset with `epochs_auxiliary` trains first
+    on all sources but the first, then on the first alone.
+
+    Args:
+        recipe: A recipe or its name.
+        sources: Names of sources or CSV files in Kaggle's format, the most important first.
+        preset: A preset or its name; None takes `TOXRES_PRESET`, else "quick".
+        seed: Of weights, the order of comments and dropout.
+        out: The checkpoint folder to write. Work in progress stands beside it, in `<out>.partial`.
+        resume: Go on with an interrupted run in `<out>.partial`; it ends with the weights an unbroken run has.
+        test_fold: Fold of the first source that is kept out.
+        validation_fold: Fold of the first source on which the checkpoint is chosen and calibrated and thresholds are
+            tuned; None trains on it too, keeps the last weights and leaves thresholds at 0.5.
+        held_out: Sources of which no comment may be trained on.
+        init: A checkpoint to start from, with the same pooling and head.
+        save_steps: Save a state to resume from every so many steps, then keep the last weights; None saves after each
+            epoch and keeps the best by validation.
+        progress: Show progress bars.
+
+    Returns:
+        The checkpoint folder.
+
+    Raises:
+        InputError: Unknown names, unusable data, or `out` holds something else.
+    """
+    recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
+    preset = preset if isinstance(preset, Preset) else get_preset(preset)
+    sources = [sources] if isinstance(sources, str) else list(sources)
+    out = Path(out)
+    partial = out.with_name(out.name + ".partial")
+    if preset.split == "90/10":
+        test_fold = None
+    if preset.epochs_auxiliary and len(sources) > 1 and init is None and recipe.family == "transformer":
+        first = dataclasses.replace(
+            preset, epochs=preset.epochs_auxiliary, epochs_auxiliary=0, max_rows=preset.max_rows_auxiliary
+        )
+        init = train(
+            recipe, sources[1:], first, seed, out.with_name(out.name + ".auxiliary"), resume=resume,
+            validation_fold=None, held_out=sources[:1], save_steps=save_steps, progress=progress,
+        )  # fmt: skip
+        sources = sources[:1]
+    rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
+    initial = None if init is None else {key: load_checkpoint(init).run[key] for key in ("key", "recipe", "sources")}
+    description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial)
+    if out.exists() or out.is_symlink():
+        if _is_finished(out, description["key"]):
+            return out
+        raise InputError(f"{out}: exists and is no finished run of these settings; remove it or choose another --out")
+    leader = os.environ.get("RANK", "0") == "0"
+    if leader:
+        _claim(partial, description, resume)
+    started = time.monotonic()
+    if recipe.family == "tfidf":
+        model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train))
+        logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
+        history: list[dict] = []
+    else:
+        model, history, logits = _fit(recipe, preset, rows, seed, partial, resume, init, save_steps, progress)
+    if leader:
+        description |= {"seconds": round(time.monotonic() - started, 1), **provenance(), "history": history}
+        _write(out, model, description, rows, logits)
+        shutil.rmtree(partial)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+    return out
+
+
+def _is_finished(folder: Path, key: str) -> bool:
+    try:
+        return read_json(folder / RUN)["key"] == key
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _claim(partial: Path, description: dict, resume: bool) -> None:
+    """Make the work folder of a run, or take over an interrupted one that has the same description."""
+    if partial.exists():
+        if not resume:
+            raise InputError(f"{partial}: an interrupted run; add --resume to go on with it, or remove it")
+        if not _is_finished(partial, description["key"]):
+            raise InputError(f"{partial}: an interrupted run of other settings; remove it or choose another --out")
+    else:
+        partial.mkdir(parents=True)
+        write_json(partial / RUN, description)
+
+
+def _fit(
+    recipe: Recipe,
+    preset: Preset,
+    rows: TrainingRows,
+    seed: int,
+    folder: Path,
+    resume: bool,
+    init: str | Path | None,
+    save_steps: int | None,
+    progress: bool,
+) -> tuple[ToxicityModel, list[dict], np.ndarray | None]:
+    """Train a transformer; returns it with the trainer's log and its validation logits (N, 6)."""
+    transformers.set_seed(seed)
+    model, tokenizer = ToxicityModel.from_recipe(recipe, preset.encoder, preset.dropout)
+    train_targets = torch.from_numpy(targets(rows.train))
+    if init is not None:
+        _start_from(model, init)
+    elif preset.prior_bias:
+        model.set_prior(torch.nanmean(train_targets, dim=0))
+    if not torch.cuda.is_available():
+        model.set_attn_implementation("eager")
+    if preset.freeze_embeddings:
+        model.encoder.get_input_embeddings().requires_grad_(False)
+
+    def dataset(frame):
+        return CommentDataset(frame["text"].tolist(), tokenizer, preset.max_length, targets(frame))
+
+    trainer = build_trainer(
+        model,
+        recipe,
+        preset,
+        dataset(rows.train),
+        None if rows.validation is None else dataset(rows.validation),
+        build_loss(recipe, positive_weights(train_targets, recipe.max_pos_weight)),
+        tokenizer.pad_token_id,
+        folder / "trainer",
+        seed,
+        save_steps,
+        progress,
+    )
+    saved = sorted((folder / "trainer").glob("checkpoint-*"))
+    trainer.train(resume_from_checkpoint=True if resume and saved else None)
+    logits = None
+    if rows.validation is not None:
+        logits = predict_logits(model, tokenizer, rows.validation["text"].tolist(), preset.max_length)
+    model.toxres_tokenizer = tokenizer
+    return model, trainer.state.log_history, logits
+
+
+def _start_from(model: ToxicityModel, init: str | Path) -> None:
+    source = load_checkpoint(init)
+    try:
+        model.load_state_dict(source.model.state_dict())
+    except (RuntimeError, AttributeError) as error:
+        raise InputError(f"{init}: its pooling, head or encoder is not this recipe's; start from another") from error
+
+
+def _write(
+    out: Path, model: ToxicityModel | TfidfModel, run: dict, rows: TrainingRows, logits: np.ndarray | None
+) -> None:
+    """Write the checkpoint folder: weights, tokenizer, labels, calibration, thresholds, record."""
+    calibration, thresholds = Calibration.identity(LABELS), np.full(len(LABELS), 0.5)
+    if logits is not None:
+        truth = targets(rows.validation)
+        probs = sigmoid(logits)
+        calibration, thresholds = fit_calibration(truth, logits), tune_thresholds(truth, probs)
+        run = run | {"validation": evaluate_probs(truth, probs, thresholds, calibration.apply(logits)).to_dict()}
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        if isinstance(model, TfidfModel):
+            model.save(folder)
+        else:
+            model.save_pretrained(folder)
+            model.toxres_tokenizer.save_pretrained(folder)
+        write_json(folder / LABELS_FILE, list(LABELS))
+        write_json(folder / CALIBRATION, calibration.to_dict())
+        write_json(folder / THRESHOLDS, dict(zip(LABELS, thresholds.tolist(), strict=True)))
+        write_json(folder / RUN, run)

@@ -1,0 +1,160 @@
+"""Glue to the Hugging Face `Trainer`: our loss, our validation scores, precision and optimiser for the machine."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import average_precision_score, f1_score
+from torch import nn
+from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
+
+from toxres.config import Preset, Recipe
+from toxres.data.batching import CommentDataset, PadCollator
+from toxres.models.losses import Loss
+
+
+class ToxicityTrainer(Trainer):
+    """A `Trainer` whose loss is the recipe's.
+
+    Args:
+        loss_function: Maps logits (B, L) and targets (B, L; NaN unknown) to a scalar.
+    """
+
+    def __init__(self, *args, loss_function: Loss, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.loss_function = loss_function
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The recipe's loss of a batch; with `return_outputs` also the model's output."""
+        inputs = dict(inputs)
+        labels = inputs.pop("labels")
+        outputs = model(**inputs)
+        loss = self.loss_function(outputs.logits, labels)
+        return (loss, outputs) if return_outputs else loss
+
+
+def has_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def precision() -> dict[str, bool]:
+    """The mixed precision to train in, as arguments of `TrainingArguments`: bf16 where there is hardware for it."""
+    if torch.cuda.is_available():
+        bf16 = torch.cuda.is_bf16_supported()
+        return {"use_cpu": False, "bf16": bf16, "fp16": not bf16}
+    return {"use_cpu": True, "bf16": has_bf16(), "fp16": False}
+
+
+def validation_scores(prediction: EvalPrediction) -> dict[str, float]:
+    """Macro average precision and macro F1 at 0.5 over the labels that are defined, for choosing a checkpoint."""
+    logits, targets = prediction.predictions, prediction.label_ids
+    logits = logits[0] if isinstance(logits, tuple) else logits
+    aps, f1s = [], []
+    for scores, column in zip(logits.T, targets.T, strict=True):
+        known = ~np.isnan(column)
+        positive = column[known] >= 0.5
+        if positive.any() and not positive.all():
+            aps.append(average_precision_score(positive, scores[known]))
+            f1s.append(f1_score(positive, scores[known] >= 0, zero_division=0.0))
+    return {"macro_ap": float(np.mean(aps)) if aps else 0.0, "macro_f1": float(np.mean(f1s)) if f1s else 0.0}
+
+
+def build_optimizer(model: nn.Module, preset: Preset) -> torch.optim.Optimizer:
+    """AdamW with weight decay on matrices alone, and its own peak learning rate for pooling and head."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            key = (name.startswith("encoder."), parameter.ndim >= 2)
+            groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "lr": preset.learning_rate if in_encoder else preset.head_learning_rate or preset.learning_rate,
+                "weight_decay": preset.weight_decay if is_matrix else 0.0,
+            }
+            for (in_encoder, is_matrix), parameters in groups.items()
+        ],
+        fused=torch.cuda.is_available(),
+    )
+
+
+def build_trainer(
+    model: nn.Module,
+    recipe: Recipe,
+    preset: Preset,
+    train: CommentDataset,
+    validation: CommentDataset | None,
+    loss_function: Loss,
+    pad_token_id: int,
+    folder: Path,
+    seed: int,
+    save_steps: int | None = None,
+    progress: bool = True,
+) -> ToxicityTrainer:
+    """A trainer for one run, which keeps its own checkpoints under `folder`.
+
+    Args:
+        model: A `ToxicityModel`.
+        recipe: Says which validation score chooses the checkpoint, unless the preset does.
+        preset: Epochs, batch size, learning rates and so on.
+        train: Training comments with labels.
+        validation: Validation comments with labels; None trains to the end and keeps the last weights.
+        loss_function: See `build_loss`.
+        pad_token_id: The tokenizer's id of padding.
+        folder: Where the trainer's own checkpoints go.
+        seed: Of the order of the comments and of dropout.
+        save_steps: Save a state to resume from every so many steps; None saves after each epoch.
+        progress: Show a progress bar.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    steps = preset.epochs * math.ceil(len(train) / (preset.batch_size * world))
+    select = preset.select or recipe.select
+    by_epoch = save_steps is None
+    patient = preset.patience is not None and validation is not None
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=preset.epochs,
+        max_steps=preset.max_steps,
+        per_device_train_batch_size=preset.batch_size,
+        per_device_eval_batch_size=2 * preset.batch_size,
+        learning_rate=preset.learning_rate,
+        weight_decay=preset.weight_decay,
+        warmup_steps=preset.warmup_ratio,
+        max_grad_norm=preset.max_grad_norm,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        eval_strategy="epoch" if validation is not None else "no",
+        save_strategy="epoch" if by_epoch else "steps",
+        save_steps=save_steps or 500,
+        save_total_limit=2,
+        load_best_model_at_end=validation is not None and by_epoch,
+        metric_for_best_model=f"eval_{select}" if validation is not None else None,
+        greater_is_better=True,
+        logging_steps=max(1, steps // 40),
+        remove_unused_columns=False,
+        label_names=["labels"],
+        report_to="none",
+        disable_tqdm=not progress,
+        seed=seed,
+        data_seed=seed,
+        ddp_backend="gloo" if world > 1 and not torch.cuda.is_available() else None,
+        ddp_find_unused_parameters=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        **precision(),
+    )
+    return ToxicityTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=PadCollator(pad_token_id),
+        compute_metrics=validation_scores,
+        loss_function=loss_function,
+        optimizers=(build_optimizer(model, preset), None),
+        callbacks=[EarlyStoppingCallback(preset.patience)] if patient else None,
+    )
