@@ -59,13 +59,13 @@ class NotebookError(RuntimeError):
     """A cell failed: one line that names the notebook, the cell and the error."""
 
 
-def find_notebooks(names: Sequence[str] = (), folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks in `folder`, in the order of their numbers; `names` picks some ("02", "02_baseline", a path).
+def find_notebooks(names: Sequence[str] = (), folder: Path | None = None) -> list[Path]:
+    """The notebooks of a folder, by their numbers; `names` picks some ("02", "02_baseline", a path).
 
     Raises:
         InputError: A name fits no notebook.
     """
-    notebooks = sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
+    notebooks = sorted(path for path in (folder or NOTEBOOKS).glob("*.ipynb") if not path.name.startswith("."))
     if not names:
         return notebooks
     chosen = []
@@ -235,7 +235,7 @@ def _run(options: argparse.Namespace) -> int:
         flush=True,
     )
     if options.summary:
-        from toxres.api import summary
+        from toxres.summary import summary
 
         print(summary(build / "checkpoints", source))
     return 0

@@ -81,7 +81,9 @@ def _rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source", required=True, metavar="NAME|FILE.csv", help="a source, or a CSV file in Kaggle's format"
     )
-    parser.add_argument("--split", metavar="S", help="train, validation, test or fold:0..4; test for a named source")
+    parser.add_argument(
+        "--split", default="test", metavar="S", help="train, validation, test (the default) or fold:0..4"
+    )
 
 
 def _score(commands) -> None:

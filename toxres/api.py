@@ -1,0 +1,255 @@
+"""The verbs `evaluate` and `compare` as functions."""
+
+import dataclasses
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from toxres.data import load_comments, targets
+from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
+from toxres.errors import InputError
+from toxres.evaluation import Evaluation, compare_table, evaluate_probs, paired_bootstrap
+from toxres.evaluation.arrays import sigmoid
+from toxres.evaluation.bootstrap import BootstrapResult
+from toxres.evaluation.report import format_table
+
+if TYPE_CHECKING:
+    from toxres.checkpoint import Checkpoint
+
+COMPARED = {"auroc": "AUROC", "ap": "AP", "f1": "F1 tuned", "ece": "ECE cal."}
+"""The metrics `compare` resamples: F1 at the tuned thresholds, ECE of the recalibrated probabilities."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Which comments a score was computed on.
+
+    Attributes:
+        source: Name of the source, or the CSV file.
+        split: The split that was asked for; a CSV file's is always all of it.
+        origin: The files, or "embedded".
+        sha256: Of the files.
+        count: Comments.
+    """
+
+    source: str
+    split: str | None
+    origin: str
+    sha256: str
+    count: int
+
+    def title(self) -> str:
+        """Where the rows came from, for the head of a table."""
+        whole = self.split is None or Path(self.source).suffix or self.source.startswith("hub:")
+        kind = "synthetic comments" if self.source == "synthetic" else f"comments of {self.source}"
+        return f"{self.count:,} {kind}{'' if whole else f', split {self.split}'}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """One checkpoint on one set of rows.
+
+    Attributes:
+        checkpoint: Its folder.
+        name: Its recipe.
+        run: Identifier of the run that trained it (`key` of its run.json), with preset, seed and commit.
+        rows: The comments.
+        evaluation: The scores.
+        caution: Why the scores may flatter the checkpoint, or "".
+        date: When it was computed, ISO 8601, UTC.
+    """
+
+    checkpoint: str
+    name: str
+    run: dict
+    rows: Rows
+    evaluation: Evaluation
+    caution: str
+    date: str
+
+    def table(self) -> str:
+        """The scores as text: a head that says what they are of, a row a label, the macro means."""
+        head = f"{self.name} (run {self.run['key']}, preset {self.run['preset']}) on {self.rows.title()}"
+        return "\n".join([head, "", self.evaluation.table(), *([self.caution] if self.caution else [])])
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for `write_json`."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return plain | {"rows": dataclasses.asdict(self.rows), "evaluation": self.evaluation.to_dict()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two checkpoints on the same rows.
+
+    Attributes:
+        first: Report of the first.
+        second: Report of the second.
+        differences: By metric (`COMPARED`), first minus second with its paired bootstrap interval.
+    """
+
+    first: Report
+    second: Report
+    differences: dict[str, BootstrapResult]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called in tables: recipe, or folder where the recipes are the same."""
+        if self.first.name != self.second.name:
+            return self.first.name, self.second.name
+        return self.first.checkpoint, self.second.checkpoint
+
+    def frame(self) -> pd.DataFrame:
+        """Differences, first minus second: a row for the macro mean and each label, text with interval a metric."""
+        columns = {}
+        for metric, result in self.differences.items():
+            rows = {"macro": result.__dict__, **result.per_label.to_dict(orient="index")}
+            columns[COMPARED[metric]] = {label: _interval(row) for label, row in rows.items()}
+        return pd.DataFrame(columns).rename_axis("label")
+
+    def table(self) -> str:
+        """Both sets of macro means, then the differences; an asterisk where the 95% interval excludes 0."""
+        first, second = self.names
+        evaluations = {first: self.first.evaluation, second: self.second.evaluation}
+        result = next(iter(self.differences.values()))
+        head = f"{first} minus {second}, 95% intervals by {result.n_resamples:,} paired resamples (* excludes 0)"
+        parts = [compare_table(evaluations, title=self.first.rows.title()), "", head, "", format_table(self.frame())]
+        cautions = [f"{report.name}: {report.caution}" for report in (self.first, self.second) if report.caution]
+        return "\n".join(parts + cautions)
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for `write_json`."""
+        differences = {metric: result.to_dict() for metric, result in self.differences.items()}
+        return {"first": self.first.to_dict(), "second": self.second.to_dict(), "differences": differences}
+
+
+def evaluate(checkpoint: "Checkpoint | str | Path", source: str | Path, *, split: str | None = "test") -> Report:
+    """Score a checkpoint's predictions against known labels.
+
+    Thresholds and recalibration are the checkpoint's own, fitted on its validation rows, never on these. Labels the
+    source does not know are left out and counted.
+
+    Args:
+        checkpoint: A checkpoint or its folder.
+        source: Name of a source, or a CSV file in Kaggle's format with any of the six label columns.
+        split: Split of a named source; None is all of it. A CSV file has none: None or "test" is all of it.
+
+    Raises:
+        InputError: Checkpoint, source or split are not there or broken, or no label is known.
+    """
+    checkpoint, comments = _open(checkpoint), _load(source, split)
+    logits = checkpoint.predict_logits(comments["text"].tolist())
+    return _report(checkpoint, comments, str(source), split, logits)
+
+
+def compare(
+    first: "Checkpoint | str | Path",
+    second: "Checkpoint | str | Path",
+    source: str | Path,
+    *,
+    split: str | None = "test",
+    n_resamples: int = 1_000,
+    seed: int = 0,
+) -> Comparison:
+    """Score two checkpoints on the same rows, with paired bootstrap intervals of their differences.
+
+    Args:
+        first: A checkpoint or its folder.
+        second: Another.
+        source: As in `evaluate`.
+        split: As in `evaluate`.
+        n_resamples: Resamples of the rows.
+        seed: Of the resampling.
+
+    Raises:
+        InputError: As in `evaluate`.
+    """
+    checkpoints, comments = [_open(first), _open(second)], _load(source, split)
+    texts = comments["text"].tolist()
+    logits = [checkpoint.predict_logits(texts) for checkpoint in checkpoints]
+    reports = [_report(model, comments, str(source), split, z) for model, z in zip(checkpoints, logits, strict=True)]
+    plain = [sigmoid(z) for z in logits]
+    calibrated = [checkpoint.calibration.apply(z) for checkpoint, z in zip(checkpoints, logits, strict=True)]
+    differences = {
+        metric: paired_bootstrap(
+            targets(comments),
+            *(calibrated if metric == "ece" else plain),
+            metric,
+            n_resamples,
+            seed,
+            thresholds_a=checkpoints[0].thresholds,
+            thresholds_b=checkpoints[1].thresholds,
+        )
+        for metric in COMPARED
+    }
+    return Comparison(*reports, differences)
+
+
+def caution(run: dict, source: str, split: str | None, sha256: str) -> str:
+    """Why scores on these rows may flatter the run that trained a checkpoint, in words; "" when nothing says so."""
+    for position, entry in enumerate(run.get("sources", ())):
+        if entry.get("name") != source and (not sha256 or entry.get("sha256") != sha256):
+            continue
+        asked = _folds(split)
+        test = run.get("test_fold") if position == 0 else TEST_FOLD
+        tuned = run.get("validation_fold") if position == 0 else None
+        if asked == {test} and test is not None:
+            return ""
+        if asked == {tuned} and tuned is not None:
+            return f"Careful: thresholds and calibration were tuned on these rows of {source}."
+        return f"Careful: {run['recipe']['name']} was trained on rows of {source} that are scored here."
+    return ""
+
+
+def _folds(split: str | None) -> set[int]:
+    named = {"test": {TEST_FOLD}, "validation": {VALIDATION_FOLD}}
+    if split is not None and split.startswith("fold:"):
+        return {int(split.removeprefix("fold:"))}
+    return named.get(split, set())
+
+
+def _open(checkpoint: "Checkpoint | str | Path") -> "Checkpoint":
+    if not isinstance(checkpoint, str | Path):
+        return checkpoint
+    from toxres.checkpoint import load_checkpoint
+
+    return load_checkpoint(checkpoint)
+
+
+def _load(source: str | Path, split: str | None) -> pd.DataFrame:
+    comments = load_comments(str(source), split=split)
+    if np.isnan(targets(comments)).all():
+        raise InputError(f"{source}: no label of any row is known; add at least one of the six label columns")
+    return comments
+
+
+def _report(
+    checkpoint: "Checkpoint", comments: pd.DataFrame, source: str, split: str | None, logits: np.ndarray
+) -> Report:
+    run, sha256 = checkpoint.run, str(comments.attrs.get("sha256", ""))
+    evaluation = evaluate_probs(
+        targets(comments), sigmoid(logits), checkpoint.thresholds, checkpoint.calibration.apply(logits)
+    )
+    return Report(
+        checkpoint=str(checkpoint.path),
+        name=checkpoint.name,
+        run={
+            "key": run.get("key", "unknown"),
+            "preset": run.get("preset", {}).get("name", "unknown"),
+            **{field: run.get(field) for field in ("seed", "commit", "date")},
+        },
+        rows=Rows(source, split, str(comments.attrs.get("origin", source)), sha256, len(comments)),
+        evaluation=evaluation,
+        caution=caution(run, source, split, sha256),
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _interval(row: dict) -> str:
+    if np.isnan(row["difference"]):
+        return "–"
+    star = "*" if row["low"] > 0 or row["high"] < 0 else ""
+    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]{star}"
