@@ -1,5 +1,6 @@
 """Honest scores on numpy arrays: metrics, thresholds, calibration, paired bootstrap, out-of-fold pooling, tables."""
 
+from toxres.evaluation.bootstrap import BootstrapInterval, BootstrapResult, bootstrap_interval, paired_bootstrap
 from toxres.evaluation.calibration import (
     Calibration,
     ReliabilityCurve,
@@ -10,15 +11,20 @@ from toxres.evaluation.calibration import (
 from toxres.evaluation.metrics import Evaluation, auroc, average_precision, brier, evaluate_probs, f1, micro_f1
 from toxres.evaluation.oof import CrossFitted, cross_fitted
 from toxres.evaluation.report import compare_table, comparison_frame, label_frame
+from toxres.evaluation.seeds import SeedResult, paired_bootstrap_seeds, paired_seeds
 from toxres.evaluation.thresholds import tune_thresholds
 
 __all__ = [
+    "BootstrapInterval",
+    "BootstrapResult",
     "Calibration",
     "CrossFitted",
     "Evaluation",
     "ReliabilityCurve",
+    "SeedResult",
     "auroc",
     "average_precision",
+    "bootstrap_interval",
     "brier",
     "compare_table",
     "comparison_frame",
@@ -29,6 +35,9 @@ __all__ = [
     "fit_calibration",
     "label_frame",
     "micro_f1",
+    "paired_bootstrap",
+    "paired_bootstrap_seeds",
+    "paired_seeds",
     "reliability_curve",
     "tune_thresholds",
 ]

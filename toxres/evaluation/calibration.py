@@ -192,8 +192,8 @@ def expected_calibration_error(
 ) -> np.ndarray:
     """Expected calibration error (L,): mean over rows of their bin's |mean probability - mean target|.
 
-    After Guo et al. 2017. It is that of the positive class, so for a rare label nearly all rows share the lowest bin; bins of equal mass
-    (`strategy="mass"`) look closer there. NaN for a label without known rows.
+    After Guo et al. 2017, for the positive class. Nearly all rows of a rare label share the lowest bin of equal width;
+    bins of equal mass (`strategy="mass"`) look closer there. NaN for a label without known rows.
 
     Args:
         targets: (N, L) in [0, 1], NaN unknown; soft targets as they are.
