@@ -1,4 +1,4 @@
-"""Reading CSV files so that a broken one is refused with the place and the remedy: Kaggle's format and its neighbours."""
+"""Reading CSV files so that a broken one is refused with place and remedy: Kaggle's format and its neighbours."""
 
 import csv
 import gzip
@@ -56,13 +56,11 @@ def kaggle_comments(table: pd.DataFrame, name: str, group: str = "csv") -> pd.Da
     if "comment_text" not in table.columns:
         found = ", ".join(map(repr, list(table.columns)[:8]))
         raise InputError(
-            f"{name}: no column 'comment_text' (found {found}); name the text column comment_text, commas between fields"
+            f"{name}: no column 'comment_text' (found {found}); name the text column so, commas between fields"
         )
     if "id" in table.columns:
         ids = table["id"].to_numpy(dtype=object)
-        check_rows(
-            [not value.strip() for value in ids], name, "id", "is empty; fill it in or leave the column out, see"
-        )
+        check_rows([not value.strip() for value in ids], name, "id", "is empty", "fill it in or leave the column out")
     else:
         ids = [f"row-{row}" for row in range(1, len(table) + 1)]
     labels = {label: parse_label(table[label], name, label) for label in LABELS if label in table.columns}
@@ -82,7 +80,8 @@ def parse_label(column: pd.Series, name: str, field: str) -> np.ndarray:
         column.map(lambda value: parsed[value] is None),
         name,
         field,
-        "is not a number in [0, 1] (or -1 or empty for unknown); mend",
+        "is no number in [0, 1]",
+        "give 0, 1 or a fraction, -1 or nothing for unknown",
     )
     return column.map(parsed).to_numpy(dtype=np.float32)
 
@@ -128,7 +127,7 @@ def parse_table(data: bytes, name: str, delimiter: str = ",") -> pd.DataFrame:
         for row in reader:
             if row and len(row) != len(header):
                 raise InputError(
-                    f"{name}: row {len(rows) + 1} (line {starts_at}) has {len(row)} fields, the header has {len(header)}; "
+                    f"{name}: row {len(rows) + 1} (line {starts_at}) has {len(row)} fields, the header {len(header)}; "
                     "the file is cut off there or a quote is missing: mend that row or export the file again"
                 )
             if row:
@@ -151,7 +150,7 @@ def parse_table(data: bytes, name: str, delimiter: str = ",") -> pd.DataFrame:
     )
     if "\0" in text:
         for column in table.columns:
-            check_rows(["\0" in value for value in table[column]], name, column, "holds a NUL byte; remove it from")
+            check_rows(["\0" in value for value in table[column]], name, column, "holds a NUL byte", "remove it")
     return table
 
 
@@ -161,7 +160,7 @@ def _decode(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{name}: line {line} (byte {error.start}) is not UTF-8; save the file as UTF-8 (it may be Latin-1 or UTF-16)"
+            f"{name}: line {line} (byte {error.start}) is not UTF-8; save the file as UTF-8 (is it Latin-1 or UTF-16?)"
         ) from None
 
 

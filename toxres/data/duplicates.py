@@ -7,6 +7,7 @@ Each candidate is then checked by its true similarity. Nothing depends on the or
 """
 
 import html
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -147,7 +148,7 @@ def _pairs(keys: np.ndarray, split: int | None = None) -> Iterator[tuple[int, in
         order = np.argsort(keys[:, band], kind="stable")
         column = keys[order, band]
         edges = np.flatnonzero(np.concatenate(([True], column[1:] != column[:-1], [True])))
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in itertools.pairwise(edges):
             if end - begin < 2:
                 continue
             bucket = order[begin:end].tolist()

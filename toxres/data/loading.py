@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from toxres.data.csvfiles import read_kaggle_csv
-from toxres.data.sources import JIGSAW_ZIP, SOURCES, load_hub, load_jigsaw_test, resolve
+from toxres.data.loaders import load_hub, load_jigsaw_test
+from toxres.data.paths import JIGSAW_ZIP, resolve
+from toxres.data.sources import SOURCES
 from toxres.data.splits import OFFICIAL_FOLD, in_split, load_folds
 from toxres.errors import InputError
 

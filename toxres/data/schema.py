@@ -72,32 +72,35 @@ def validate_comments(comments: pd.DataFrame, *, name: str = "comments") -> pd.D
     if comments.empty:
         raise InputError(f"{name}: there are no comments; give at least one row")
     texts = comments["text"].to_numpy(dtype=object)
-    check_rows([not isinstance(text, str) for text in texts], name, "text", "is not a string; give text or drop")
-    check_rows([not text.strip() for text in texts], name, "text", "is empty; give text or drop")
-    check_rows(comments["id"].duplicated().to_numpy(), name, "id", "repeats an earlier id; make ids unique in")
+    check_rows(
+        [not isinstance(text, str) for text in texts], name, "text", "is not a string", "give it a text or drop the row"
+    )
+    check_rows([not text.strip() for text in texts], name, "text", "is empty", "give it a text or drop the row")
+    check_rows(comments["id"].duplicated().to_numpy(), name, "id", "repeats an earlier id", "make ids unique")
     for label in LABELS:
         values = comments[label].to_numpy()
         if values.dtype.kind not in "fiub":
             raise InputError(f"{name}: column {label!r} is not numeric; give fractions in [0, 1], empty for unknown")
         outside = ~(np.isnan(values) | ((values >= 0) & (values <= 1)))
-        check_rows(outside, name, label, "is outside [0, 1]; mend")
+        check_rows(outside, name, label, "is outside [0, 1]", "give a fraction, NaN for unknown")
     return comments
 
 
-def check_rows(bad: object, name: str, field: str, complaint: str) -> None:
-    """Raise if any row is bad: `name: row 3, field f: <complaint> that row (and rows 7, 9 ...)`.
+def check_rows(bad: object, name: str, field: str, problem: str, remedy: str) -> None:
+    """Raise if any row is bad, such as "x.csv: row 3 (and 2 more: 7, 9), field 'text': is empty; drop the row".
 
     Args:
         bad: N booleans.
         name: The file or table.
         field: The column.
-        complaint: What is wrong, ending in what to do with "that row".
+        problem: What is wrong with the field there.
+        remedy: What to do about it.
 
     Raises:
         InputError: At least one row is bad.
     """
     rows = np.flatnonzero(np.asarray(bad, dtype=bool)) + 1
     if len(rows):
-        more = "" if len(rows) == 1 else f" (so do {len(rows) - 1} more: {', '.join(map(str, rows[1:6]))}"
-        more += "" if len(rows) == 1 else (", ...)" if len(rows) > 6 else ")")
-        raise InputError(f"{name}: row {rows[0]}, field {field!r}: {complaint} that row{more.replace('so do', 'and')}")
+        others = ", ".join(map(str, rows[1:6])) + (", ..." if len(rows) > 6 else "")
+        more = f" (and {len(rows) - 1} more: {others})" if len(rows) > 1 else ""
+        raise InputError(f"{name}: row {rows[0]}{more}, field {field!r}: {problem}; {remedy}")

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from toxres.data.duplicates import clusters, overlaps
+from toxres.data.official import OFFICIAL_TESTS, load_official_texts
+from toxres.data.paths import resolve
 from toxres.data.schema import targets
 from toxres.errors import InputError
 from toxres.files import ROOT, atomic_path
@@ -27,8 +29,8 @@ _SEED = 20_171_219
 def make_folds(comments: pd.DataFrame, official: Iterable[str] = (), seed: int = _SEED) -> pd.DataFrame:
     """Five multilabel-stratified folds over duplicate clusters; no cluster crosses a fold.
 
-    A cluster of which any comment duplicates an official test text (exactly or nearly) is fold -1 as a whole. The rest is
-    split by iterative stratification. The result does not depend on the order of the rows.
+    A cluster of which any comment duplicates an official test text (exactly or nearly) is fold -1 as a whole. The rest
+    is split by iterative stratification. The result does not depend on the order of the rows.
 
     Args:
         comments: N comments.
@@ -98,8 +100,8 @@ def drop_overlap(auxiliary: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFram
 def ninety_ten(comments: pd.DataFrame, seed: int = 42) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The `paper` preset's split to the letter: 90 % train, 10 % validation, at random.
 
-    It is scikit-learn's `train_test_split(test_size=0.1, random_state=seed)`: not stratified, and duplicates may stand on
-    both sides, as in the original. Use the folds for figures that are to mean something.
+    It is scikit-learn's `train_test_split(test_size=0.1, random_state=seed)`: not stratified, and duplicates may
+    stand on both sides, as in the original. Use the folds for figures that are to mean something.
 
     Returns:
         Train and validation comments.
@@ -134,8 +136,6 @@ def load_folds(comments: pd.DataFrame, data_dir: str | Path | None = None) -> pd
 
 def compute_folds(comments: pd.DataFrame, data_dir: str | Path | None = None) -> pd.DataFrame:
     """`make_folds` with the texts of every official test file at hand."""
-    from toxres.data.sources import load_official_texts
-
     return make_folds(comments, [text for texts in load_official_texts(data_dir).values() for text in texts])
 
 
@@ -181,7 +181,7 @@ def in_split(fold: np.ndarray, split: str | None) -> np.ndarray:
 
 def main() -> None:
     """Write the committed folds anew from the data at hand, with every official test file needed."""
-    from toxres.data.sources import OFFICIAL_TESTS, SOURCES, resolve
+    from toxres.data.sources import SOURCES
 
     missing = [file for file in OFFICIAL_TESTS if resolve(file) is None]
     if missing:
