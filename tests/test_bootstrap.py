@@ -17,6 +17,8 @@ from toxres.evaluation import (
     paired_bootstrap,
     paired_bootstrap_seeds,
     paired_seeds,
+    paired_seeds_table,
+    seed_differences,
 )
 from toxres.evaluation.arrays import as_thresholds, sigmoid
 from toxres.evaluation.resampling import METRICS, draw_counts, resampled_metric
@@ -241,6 +243,28 @@ def test_seeds_and_rows_together_cover_the_truth():
         arms = [[sigmoid(y * slope + noise + rng.normal(size=y.shape)) for slope in arm] for arm in slopes]
         excluded += paired_bootstrap_seeds(y, *arms, "auroc", 200, seed=repeat, confidence=0.9).significant
     assert 2 <= excluded <= 33
+
+
+def test_each_seed_may_have_its_own_rows():
+    folds = [scored(n, seed=n) for n in (150, 200, 250)]
+    targets, better, worse = (list(items) for items in zip(*folds, strict=True))
+    targets[1][:, 3] = 0
+    cuts = [np.full(item.shape, 0.3) for item in targets]
+    table = seed_differences(targets, better, worse, "f1", thresholds_a=cuts)
+    expected = f1(targets[2], better[2], 0.3) - f1(targets[2], worse[2], 0.5)
+    np.testing.assert_allclose(table.loc[2, list(LABELS)].to_numpy(float), expected, atol=1e-6)
+    assert table.loc[2, "macro"] == pytest.approx(expected.mean())
+    assert list(table["undefined"]) == [0, 1, 0]
+    assert np.isfinite(table["macro"]).all()
+    seeds = paired_seeds_table(table)
+    assert seeds.loc["macro", "difference"] == pytest.approx(table["macro"].mean())
+    assert seeds.loc["threat", "n_seeds"] == 2
+    assert seeds.loc["toxic", "low"] == pytest.approx(paired_seeds(table["toxic"]).low)
+    shared = seed_differences(targets[0], [better[0]] * 2, [worse[0]] * 2, "ap", macro_labels=RARE_LABELS)
+    assert shared.loc[0, "macro"] == pytest.approx(shared.loc[0, list(RARE_LABELS)].mean())
+    assert np.isnan(paired_seeds_table(table.iloc[:1]).loc["macro", "low"])
+    with pytest.raises(InputError, match="targets: 3 seeds, but probs_a has 2"):
+        seed_differences(targets, better[:2], worse[:2])
 
 
 def test_seeds_must_pair_up():

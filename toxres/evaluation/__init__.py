@@ -11,7 +11,13 @@ from toxres.evaluation.calibration import (
 from toxres.evaluation.metrics import Evaluation, auroc, average_precision, brier, evaluate_probs, f1, micro_f1
 from toxres.evaluation.oof import CrossFitted, cross_fitted
 from toxres.evaluation.report import compare_table, comparison_frame, label_frame
-from toxres.evaluation.seeds import SeedResult, paired_bootstrap_seeds, paired_seeds
+from toxres.evaluation.seeds import (
+    SeedResult,
+    paired_bootstrap_seeds,
+    paired_seeds,
+    paired_seeds_table,
+    seed_differences,
+)
 from toxres.evaluation.thresholds import tune_thresholds
 
 __all__ = [
@@ -38,6 +44,8 @@ __all__ = [
     "paired_bootstrap",
     "paired_bootstrap_seeds",
     "paired_seeds",
+    "paired_seeds_table",
     "reliability_curve",
+    "seed_differences",
     "tune_thresholds",
 ]

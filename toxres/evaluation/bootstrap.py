@@ -125,8 +125,8 @@ def paired_bootstrap(
         InputError: Shapes that do not match, values that are not probabilities, or an unknown metric or label.
     """
     targets, names, chosen = checked_arguments(targets, labels, macro_labels, confidence)
-    a = _prepared(metric, targets, probs_a, thresholds_a, names, "probs_a")
-    b = _prepared(metric, targets, probs_b, thresholds_b, names, "probs_b")
+    a = prepared_metric(metric, targets, probs_a, thresholds_a, names, "probs_a")
+    b = prepared_metric(metric, targets, probs_b, thresholds_b, names, "probs_b")
     scores = np.stack([with_macro(model(np.ones((len(targets), 1), np.float32)), chosen)[0] for model in (a, b)])
     chosen &= ~np.isnan(scores[:, 1:]).any(axis=0)
     scores = np.stack([with_macro(values[None, 1:], chosen)[0] for values in scores])
@@ -151,7 +151,7 @@ def bootstrap_interval(
 ) -> BootstrapInterval:
     """Percentile interval of one model's score; arguments and errors as in `paired_bootstrap`."""
     targets, names, chosen = checked_arguments(targets, labels, macro_labels, confidence)
-    model = _prepared(metric, targets, probs, thresholds, names, "probs")
+    model = prepared_metric(metric, targets, probs, thresholds, names, "probs")
     values = model(np.ones((len(targets), 1), np.float32))
     chosen &= ~np.isnan(values[0])
     scores = with_macro(values, chosen)[0]
@@ -208,6 +208,7 @@ def metric_name(metric: Metric) -> str:
 def checked_arguments(
     targets: np.ndarray, labels: Sequence[str] | None, macro_labels: Sequence[str] | None, confidence: float
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
+    """Checked targets (N, L), the labels' names, and which of them enter the macro mean (L,)."""
     targets = as_targets(targets, labels)
     names = label_names(labels, targets.shape[1])
     if not 0 < confidence < 1:
@@ -218,7 +219,7 @@ def checked_arguments(
     return targets, names, np.array([macro_labels is None or name in macro_labels for name in names])
 
 
-def _prepared(
+def prepared_metric(
     metric: Metric,
     targets: np.ndarray,
     probs: np.ndarray,
@@ -226,6 +227,7 @@ def _prepared(
     names: Sequence[str],
     argument: str,
 ) -> Resampled:
+    """`resampled_metric` of unchecked probabilities; `argument` is what an error calls them."""
     probs = as_probs(probs, targets.shape, names, name=argument)
     return resampled_metric(metric, targets, probs, as_thresholds(thresholds, targets.shape))
 

@@ -8,12 +8,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from toxres.errors import InputError
-from toxres.evaluation.arrays import as_probs, as_thresholds
-from toxres.evaluation.bootstrap import BootstrapResult, as_result, checked_arguments, difference_table, with_macro
-from toxres.evaluation.resampling import Metric, draw_counts, resampled_metric
+from toxres.evaluation.bootstrap import (
+    BootstrapResult,
+    as_result,
+    checked_arguments,
+    difference_table,
+    prepared_metric,
+    with_macro,
+)
+from toxres.evaluation.resampling import Metric, draw_counts
 
 
 class SeedResult(NamedTuple):
@@ -57,6 +64,68 @@ def paired_seeds(differences: Sequence[float], confidence: float = 0.95) -> Seed
     return SeedResult(*map(float, (mean, mean - reach, mean + reach, p_value, deviation)), len(values))
 
 
+def seed_differences(
+    targets: np.ndarray | Sequence[np.ndarray],
+    probs_a: Sequence[np.ndarray],
+    probs_b: Sequence[np.ndarray],
+    metric: Metric = "ap",
+    *,
+    thresholds_a: Sequence[np.ndarray | float] | None = None,
+    thresholds_b: Sequence[np.ndarray | float] | None = None,
+    labels: Sequence[str] | None = None,
+    macro_labels: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Difference of two recipes, a minus b, at each seed: S rows; columns `macro`, each label, `undefined`.
+
+    Args:
+        targets: (N, L) for all seeds, or S matrices (N_s, L) where each seed has test rows of its own.
+        probs_a: S matrices, one a seed.
+        probs_b: S matrices of the other recipe, the same seeds in the same order.
+        metric: As in `paired_bootstrap`.
+        thresholds_a: S thresholds, each one number, (L,) or (N_s, L); 0.5 by default.
+        thresholds_b: The same for recipe b.
+        labels: Names of the columns; Jigsaw's six by default.
+        macro_labels: Labels of the macro mean; all by default. A label that is undefined on a seed's rows is left out
+            of that seed's mean and counted in `undefined`.
+
+    Raises:
+        InputError: As `paired_bootstrap`, or lists of different lengths.
+    """
+    n_seeds = len(probs_a)
+    rows = [targets] * n_seeds if isinstance(targets, np.ndarray) and targets.ndim == 2 else list(targets)
+    cuts_a, cuts_b = ([0.5] * n_seeds if cuts is None else list(cuts) for cuts in (thresholds_a, thresholds_b))
+    for name, items in {"targets": rows, "probs_b": probs_b, "thresholds_a": cuts_a, "thresholds_b": cuts_b}.items():
+        if len(items) != n_seeds:
+            raise InputError(f"{name}: {len(items)} seeds, but probs_a has {n_seeds}; give one a seed")
+    table = []
+    for known_rows, a, b, cut_a, cut_b in zip(rows, probs_a, probs_b, cuts_a, cuts_b, strict=True):
+        checked, names, chosen = checked_arguments(known_rows, labels, macro_labels, 0.95)
+        once = np.ones((len(checked), 1), np.float32)
+        pair = [
+            prepared_metric(metric, checked, probs, cut, names, side)(once)[0]
+            for probs, cut, side in ((a, cut_a, "probs_a"), (b, cut_b, "probs_b"))
+        ]
+        difference = pair[0] - pair[1]
+        defined = chosen & ~np.isnan(difference)
+        macro = difference[defined].mean() if defined.any() else np.nan
+        table.append([macro, *difference, int(chosen.sum() - defined.sum())])
+    return pd.DataFrame(table, columns=["macro", *names, "undefined"]).rename_axis("seed")
+
+
+def paired_seeds_table(differences: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """`paired_seeds` for each column of `seed_differences`: a row for `macro` and for each label.
+
+    Where each seed has test rows of its own, these t intervals hold both kinds of luck. A seed at which a label is
+    undefined is left out of that label's row (`n_seeds` says how many are left); fewer than two give NaN.
+    """
+    table = {}
+    for column in differences.columns.drop("undefined", errors="ignore"):
+        values = differences[column].dropna()
+        enough = len(values) >= 2
+        table[column] = paired_seeds(values, confidence) if enough else SeedResult(*[np.nan] * 5, len(values))
+    return pd.DataFrame.from_dict(table, orient="index", columns=list(SeedResult._fields)).rename_axis("label")
+
+
 def paired_bootstrap_seeds(
     targets: np.ndarray,
     probs_a: Sequence[np.ndarray],
@@ -79,7 +148,7 @@ def paired_bootstrap_seeds(
     paired t interval of the seeds. What rows and seeds share is counted twice, which errs on the wide side.
 
     Args:
-        targets: (N, L), the rows that every seed was scored on. (For rows that differ, see `paired_seeds`.)
+        targets: (N, L), the rows that every seed was scored on. (Each seed has its own: `seed_differences`.)
         probs_a: S matrices (N, L), one a seed; out-of-fold probabilities or those of a fixed test set.
         probs_b: S matrices (N, L) of the other recipe, the same seeds in the same order.
         metric: As in `paired_bootstrap`.
@@ -106,9 +175,8 @@ def paired_bootstrap_seeds(
         thresholds = [0.5] * n_seeds if thresholds is None else thresholds
         if len(probs) != n_seeds or len(thresholds) != n_seeds:
             raise InputError(f"probs_{side}: {len(probs)} seeds and {len(thresholds)} thresholds, but {n_seeds} seeds")
-        checked = [as_probs(item, targets.shape, names, name=f"probs_{side}[{i}]") for i, item in enumerate(probs)]
-        cuts = [as_thresholds(item, targets.shape) for item in thresholds]
-        arms.append([resampled_metric(metric, targets, *pair) for pair in zip(checked, cuts, strict=True)])
+        pairs = enumerate(zip(probs, thresholds, strict=True))
+        arms.append([prepared_metric(metric, targets, *pair, names, f"probs_{side}[{i}]") for i, pair in pairs])
 
     once = np.ones((len(targets), 1), np.float32)
     scores = np.array([[model(once)[0] for model in arm] for arm in arms])  # (2, S, L)
