@@ -159,6 +159,10 @@ def _decode(data: bytes, name: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        if error.reason == "unexpected end of data":
+            raise InputError(
+                f"{name}: line {line} (byte {error.start}): the file is cut off inside a character; export it again"
+            ) from None
         raise InputError(
             f"{name}: line {line} (byte {error.start}) is not UTF-8; save the file as UTF-8 (is it Latin-1 or UTF-16?)"
         ) from None

@@ -49,10 +49,15 @@ def clusters(ids: Sequence[str], texts: Sequence[str]) -> np.ndarray:
     distinct, inverse = np.unique(np.asarray(normal, dtype=object), return_inverse=True)
     shingles = _Shingles(list(distinct))
     parent = np.arange(len(distinct))
+    apart: set[tuple[int, int]] = set()
     for left, right in _pairs(_band_keys(shingles)):
         a, b = _find(parent, left), _find(parent, right)
-        if a != b and shingles.jaccard(left, right) >= THRESHOLD:
+        if a == b or (left, right) in apart:
+            continue
+        if shingles.jaccard(left, right) >= THRESHOLD:
             parent[max(a, b)] = min(a, b)
+        else:
+            apart.add((left, right))
     roots = np.array([_find(parent, item) for item in range(len(distinct))], dtype=np.int64)[inverse]
     smallest: dict[int, str] = {}
     for root, identifier in zip(roots.tolist(), ids.tolist(), strict=True):
@@ -73,9 +78,14 @@ def overlaps(texts: Sequence[str], held_out: Iterable[str]) -> np.ndarray:
         shingles = _Shingles(distinct + other)
         keys = _band_keys(shingles)
         split = len(distinct)
+        apart: set[tuple[int, int]] = set()
         for left, right in _pairs(keys, split):
-            if distinct[left] not in near and shingles.jaccard(left, right) >= THRESHOLD:
+            if distinct[left] in near or (left, right) in apart:
+                continue
+            if shingles.jaccard(left, right) >= THRESHOLD:
                 near.add(distinct[left])
+            else:
+                apart.add((left, right))
     return np.array([text in exact or text in near for text in normal], dtype=bool)
 
 
@@ -142,8 +152,10 @@ def _band_keys(shingles: _Shingles) -> np.ndarray:
 
 
 def _pairs(keys: np.ndarray, split: int | None = None) -> Iterator[tuple[int, int]]:
-    """Candidate pairs of rows that share a key in some band; with `split`, one below it and one from it on."""
-    seen: set[tuple[int, int]] = set()
+    """Pairs of rows that share a key in some band, again for each such band.
+
+    With `split`, the first is a row below it and the second one from it on.
+    """
     for band in range(keys.shape[1]):
         order = np.argsort(keys[:, band], kind="stable")
         column = keys[order, band]
@@ -155,9 +167,7 @@ def _pairs(keys: np.ndarray, split: int | None = None) -> Iterator[tuple[int, in
             left = bucket if split is None else [item for item in bucket if item < split]
             for at, a in enumerate(left):
                 for b in bucket[at + 1 :] if split is None else bucket[len(left) :]:
-                    if (a, b) not in seen:
-                        seen.add((a, b))
-                        yield a, b
+                    yield a, b
 
 
 def _find(parent: np.ndarray, item: int) -> int:

@@ -33,8 +33,8 @@ def load_comments(
         data_dir: Folder searched before TOXRES_DATA_DIR, data/raw and data/cache.
         split: None (all comments), "train", "validation", "test" or "fold:0" ... "fold:4" (0 is test, 1 validation);
             for jigsaw also "kaggle_test". A CSV file or hub dataset has no splits: None or "test" is all of it.
-        keep_official: Keep comments that also stand in an official test file (fold -1). With a named split they come on
-            top of "train", in no other.
+        keep_official: Keep comments that also stand in an official test file (fold -1), where `split` is None; they
+            are in no split.
         limit: At most so many comments, drawn at random, in the source's order.
         seed: Of that draw.
 

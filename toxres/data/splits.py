@@ -1,7 +1,7 @@
 """Splits that mean something: five stratified folds over duplicate clusters, held apart from the official test files.
 
 Fold 0 is the test split, fold 1 validation, folds 2-4 train; fold -1 holds comments that also stand in an official test
-file. `python -m toxres.data.splits` writes the committed ids in data/splits/ anew.
+file. `python -m toxres.data` writes the committed ids in data/splits/ anew.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from toxres.data.duplicates import clusters, overlaps
-from toxres.data.official import OFFICIAL_TESTS, load_official_texts
-from toxres.data.paths import resolve
+from toxres.data.official import load_official_texts
 from toxres.data.schema import targets
 from toxres.errors import InputError
 from toxres.files import ROOT, atomic_path
@@ -172,25 +171,8 @@ def in_split(fold: np.ndarray, split: str | None) -> np.ndarray:
     if split is None:
         return np.ones(len(fold), dtype=bool)
     if split == "train":
-        return (fold != TEST_FOLD) & (fold != VALIDATION_FOLD)
+        return fold > max(TEST_FOLD, VALIDATION_FOLD)
     named = {"test": TEST_FOLD, "validation": VALIDATION_FOLD} | {f"fold:{number}": number for number in range(FOLDS)}
     if split not in named:
         raise InputError(f"unknown split {split!r}; choose one of: train, {', '.join(named)}")
     return fold == named[split]
-
-
-def main() -> None:
-    """Write the committed folds anew from the data at hand, with every official test file needed."""
-    from toxres.data.sources import SOURCES
-
-    missing = [file for file in OFFICIAL_TESTS if resolve(file) is None]
-    if missing:
-        raise SystemExit(f"not at hand: {', '.join(missing)}; set TOXRES_DATA_DIR or run `toxres data pull`")
-    for name in COMMITTED:
-        folds = compute_folds(SOURCES[name].load(None))
-        write_folds(folds, SPLIT_DIR / f"{name}.csv")
-        print(name, folds["fold"].value_counts().sort_index().to_dict(), f"{folds['cluster'].nunique()} clusters")
-
-
-if __name__ == "__main__":
-    main()
