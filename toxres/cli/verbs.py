@@ -8,21 +8,24 @@ def data_list(options: argparse.Namespace) -> None:
     """`toxres data list`."""
     from toxres.data.registry import list_sources
 
-    print(_text(list_sources()))
+    print(list_sources())
 
 
 def data_describe(options: argparse.Namespace) -> None:
     """`toxres data describe NAME`."""
     from toxres.data.registry import describe
 
-    print(_text(describe(options.name)))
+    print(describe(options.name))
 
 
 def data_pull(options: argparse.Namespace) -> None:
     """`toxres data pull [NAME...]`."""
     from toxres.data.registry import pull
 
-    pull(options.names or None)
+    pulled = pull(options.names)
+    print(f"{len(pulled.downloaded)} files downloaded, {len(pulled.present)} were there and verified")
+    for line in pulled.manual:
+        print(f"by hand: {line}")
 
 
 def train(options: argparse.Namespace) -> None:
@@ -88,7 +91,3 @@ def score(options: argparse.Namespace) -> None:
     )
     if sys.stderr.isatty():
         print(f"\r\033[K{done:,} comments scored", file=sys.stderr)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else "\n".join(map(str, value))
