@@ -1,0 +1,154 @@
+"""The results in README.md, generated from the recorded figures.
+
+    python -m toxres.readme            write them
+    python -m toxres.readme --check    exit with 1 if README.md shows anything else
+
+`data/results/headline.json` holds our figures, `data/results/published.json` those of others, with their sources.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from toxres.errors import InputError
+from toxres.files import ROOT, read_json, write_text
+from toxres.results import read_headline
+
+README = ROOT / "README.md"
+PUBLISHED = ROOT / "data" / "results" / "published.json"
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+
+TITLES = {
+    "jigsaw.oof": "Jigsaw, out of fold: no model has seen the comments it scores, nor their near duplicates",
+    "ablation": "Pooling and loss, Jigsaw alone, mean over seeds",
+}
+"""Tables of the README: groups `<section>.<row>` of the headline figures become rows of their section."""
+
+COLUMNS = {
+    "toxic_auroc": "toxic AUROC",
+    "macro_auroc": "macro AUROC",
+    "macro_ap": "macro AP",
+    "rare_ap": "rare AP",
+    "macro_f1_tuned": "macro-F1, tuned",
+    "macro_ece": "macro ECE",
+}
+"""Figures in the order they are shown, and what they are called."""
+
+ROWS = {
+    "tfidf": "TF-IDF + logistic regression",
+    "baseline": "baseline: [CLS], linear head, BCE",
+    "custom": "custom: attention pooling, residual head, focal loss",
+    "ulmfit": "ULMFiT",
+    "cls_bce": "[CLS], BCE",
+    "cls_focal": "[CLS], focal loss",
+    "attention_bce": "attention pooling, BCE",
+    "attention_focal": "attention pooling, focal loss",
+}
+"""Rows in the order they are shown, and what they are called."""
+
+NOTHING = "No figure has been recorded yet."
+
+
+def results_section(figures: Mapping[str, object], published: Sequence[Mapping]) -> str:
+    """The generated part of the README, in Markdown.
+
+    Args:
+        figures: As in `data/results/headline.json`.
+        published: Figures of others: `section`, `name`, `values`, `differs`, `source`, `url`.
+    """
+    parts, shown = [], set()
+    for section, title in TITLES.items():
+        groups = _groups(figures, section)
+        if groups:
+            parts.append(
+                _table(section, title, groups, figures, [row for row in published if row["section"] == section])
+            )
+            shown |= {f"{section}.{row}.{name}" for row, values in groups.items() for name in values}
+    rest = {key: value for key, value in figures.items() if key not in shown and not key.endswith("._run")}
+    if rest:
+        lines = ["**Further figures**", "", "| figure | value |", "| --- | ---: |"]
+        parts.append("\n".join([*lines, *(f"| `{key}` | {_number(value)} |" for key, value in sorted(rest.items()))]))
+    return "\n\n".join(parts) if parts else NOTHING
+
+
+def _groups(figures: Mapping[str, object], section: str) -> dict[str, dict[str, object]]:
+    """The figures of a section: row to figure to value, rows in the order of `ROWS`."""
+    groups: dict[str, dict[str, object]] = {}
+    for key, value in figures.items():
+        row, _, name = key.removeprefix(f"{section}.").partition(".")
+        if key.startswith(f"{section}.") and name in COLUMNS:
+            groups.setdefault(row, {})[name] = value
+    order = list(ROWS)
+    return dict(sorted(groups.items(), key=lambda item: (order.index(item[0]) if item[0] in ROWS else 99, item[0])))
+
+
+def _table(
+    section: str, title: str, groups: Mapping[str, Mapping], figures: Mapping[str, object], published: Sequence[Mapping]
+) -> str:
+    columns = [name for name in COLUMNS if any(name in values for values in groups.values())]
+    header = ["", *(COLUMNS[name] for name in columns)]
+    lines = [f"**{title}**", "", _row(header), _row(["---", *["---:"] * len(columns)])]
+    for row, values in groups.items():
+        lines.append(_row([ROWS.get(row, row), *(_number(values.get(name)) for name in columns)]))
+    notes: dict[str, int] = {}
+    for item in published:
+        note = f"[{item['source']}]({item['url']}): {item['differs']}."
+        number = notes.setdefault(note, len(notes) + 1)
+        name = f"*{item['name']}* ({number})"
+        lines.append(_row([name, *(_number(item["values"].get(column)) for column in columns)]))
+    remarks = []
+    if runs := sorted({_run_line(figures[key]) for row in groups if (key := f"{section}.{row}._run") in figures}):
+        remarks.append(f"Computed by {'; '.join(runs)}.")
+    if notes:
+        remarks.append("In italics, as published: " + " ".join(f"({n}) {note}" for note, n in notes.items()))
+    return "\n".join([*lines, "", *remarks]).rstrip()
+
+
+def _run_line(run: Mapping) -> str:
+    sources = ", ".join(f"{name} {digest[:8]}" for name, digest in sorted(run["sources"].items()))
+    return f"preset {run['preset']} on {sources} (sha256), commit {run['commit']}, {run['date']}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _number(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def with_results(text: str, section: str) -> str:
+    """The README's text with its generated part replaced.
+
+    Raises:
+        InputError: The two markers do not stand there once each, in order.
+    """
+    before, found_begin, rest = text.partition(BEGIN)
+    _, found_end, after = rest.partition(END)
+    if not (found_begin and found_end) or BEGIN in rest or END in after:
+        raise InputError(f"README.md: needs one line {BEGIN} and below it one line {END}; put them back")
+    return f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`python -m toxres.readme [--check]`: 0, 1 if `--check` finds a difference, 2 for bad usage or input."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if argv not in ([], ["--check"]):
+            raise InputError(f"unknown arguments {' '.join(argv)!r}; the only one is --check")
+        old = README.read_text(encoding="utf-8")
+        new = with_results(old, results_section(read_headline(), read_json(PUBLISHED)))
+        if argv:
+            if new != old:
+                print("README.md does not show the recorded figures; run python -m toxres.readme", file=sys.stderr)
+            return int(new != old)
+        write_text(README, new)
+        return 0
+    except InputError as error:
+        print(f"toxres.readme: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
