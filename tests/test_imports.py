@@ -14,7 +14,7 @@ from toxres.files import ROOT
 LADDER = [
     ["errors"],
     ["files", "labels"],
-    ["config", "results"],
+    ["config", "results", "paths"],
     ["text"],
     ["data"],
     ["models"],
