@@ -59,6 +59,7 @@ class Preset:
         max_length: Tokens a comment is cut off at.
         max_grad_norm: Gradient norm is clipped to this.
         freeze_embeddings: Keep the word embeddings as they were pre-trained.
+        freeze_layers: Keep so many of the encoder's lowest layers as they were, too.
         dropout: Dropout inside the encoder; None keeps the encoder's own.
         prior_bias: Start the last layer's bias at the log-odds of each label in training.
         patience: Epochs without improvement after which training stops; None never stops early.
@@ -81,6 +82,7 @@ class Preset:
     max_length: int = 128
     max_grad_norm: float = 1.0
     freeze_embeddings: bool = True
+    freeze_layers: int = 0
     dropout: float | None = 0.0
     prior_bias: bool = True
     patience: int | None = None

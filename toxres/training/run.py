@@ -155,8 +155,7 @@ def _fit(
         model.set_prior(torch.nanmean(train_targets, dim=0))
     if not torch.cuda.is_available():
         model.set_attn_implementation("eager")
-    if preset.freeze_embeddings:
-        model.encoder.get_input_embeddings().requires_grad_(False)
+    freeze(model, preset)
 
     def dataset(frame):
         return CommentDataset(frame["text"].tolist(), tokenizer, preset.max_length, targets(frame))
@@ -181,6 +180,25 @@ def _fit(
         logits = predict_logits(model, tokenizer, rows.validation["text"].tolist(), preset.max_length)
     model.toxres_tokenizer = tokenizer
     return model, trainer.state.log_history, logits
+
+
+def freeze(model: ToxicityModel, preset: Preset) -> None:
+    """Keep the word embeddings and the lowest layers as they are, as far as the preset says.
+
+    Raises:
+        InputError: The encoder has fewer layers than are to be kept.
+    """
+    if preset.freeze_embeddings:
+        model.encoder.get_input_embeddings().requires_grad_(False)
+    if preset.freeze_layers:
+        stack = getattr(model.encoder, "encoder", None) or getattr(model.encoder, "transformer", None)
+        layers = getattr(stack, "layer", None)
+        if layers is None or len(layers) < preset.freeze_layers:
+            count = "no such list of" if layers is None else len(layers)
+            raise InputError(f"freeze_layers is {preset.freeze_layers}, but the encoder has {count} layers; give fewer")
+        model.encoder.get_input_embeddings().requires_grad_(False)
+        model.encoder.embeddings.requires_grad_(False)
+        layers[: preset.freeze_layers].requires_grad_(False)
 
 
 def _start_from(model: ToxicityModel, init: str | Path) -> None:
