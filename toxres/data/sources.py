@@ -73,9 +73,9 @@ SOURCES: Mapping[str, Source] = {
                 "identity_hate": "share of raters with a span `Identity based Attack`",
             },
             (
-                "the raters' form asked for a span unless both boxes were ticked, `not toxic` and `all toxic` (no span "
-                "in particular): both are True in 21,189 of 59,215 annotations and mean that no span was marked, because "
-                "nothing was toxic or nothing in particular was; 1,019 more are `not toxic` with a span",
+                "the raters' form asked for a span unless both boxes were ticked, `not toxic` and `all toxic` (no "
+                "span in particular): both are True in 21,189 of 59,215 annotations and mean that no span was marked, "
+                "for nothing was toxic or nothing in particular was; 1,019 more are `not toxic` with a span",
                 "every post had been found toxic by at least half of its first raters (on Civil Comments), so a low "
                 "`toxic` says implicit or doubtful rather than clean; reading both ticks as unknown, half or toxic "
                 "makes a worse auxiliary source for jigsaw",
