@@ -45,6 +45,11 @@ class BootstrapResult:
     confidence: float
     per_label: pd.DataFrame
 
+    def table(self) -> pd.DataFrame:
+        """The macro mean as a row before those of the labels, as `toxres.plots.forest_plot` takes it."""
+        macro = pd.DataFrame([{name: getattr(self, name) for name in self.per_label}], index=["macro"])
+        return pd.concat([macro, self.per_label]).rename_axis("label")
+
     @property
     def significant(self) -> bool:
         """Whether the interval excludes 0."""

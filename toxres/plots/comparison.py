@@ -1,0 +1,198 @@
+"""Figures that set models, arms or groups side by side, with their uncertainty."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from toxres.plots.style import (
+    BLUE,
+    FAINT,
+    INK,
+    MUTED,
+    ORANGE,
+    bare,
+    colours_of,
+    legend_outside,
+    new_axes,
+    pretty,
+    titled,
+)
+
+
+def metric_bars(
+    scores: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    metric: str = "average precision",
+    origin: str = "",
+    low: pd.DataFrame | None = None,
+    high: pd.DataFrame | None = None,
+) -> Axes:
+    """One metric as grouped bars: a group a row of `scores` (a label, "macro"), a bar a column (a model).
+
+    Args:
+        scores: Such as `label_frame(evaluations, "ap")`; NaN is drawn as a dash.
+        ax: Axes to draw on; new ones by default.
+        metric: What is measured.
+        origin: Where the data came from.
+        low: Lower ends of intervals, of the shape of `scores`.
+        high: Upper ends.
+    """
+    models = list(scores.columns)
+    ax = new_axes(ax, max(6.4, 1.5 + 0.34 * scores.size), 4.0)
+    width = 0.8 / len(models)
+    places = np.arange(len(scores))
+    small = len(models) > 3
+    for i, (model, colour) in enumerate(zip(models, colours_of(models), strict=True)):
+        values = scores[model].to_numpy(dtype=float)
+        where = places + (i - (len(models) - 1) / 2) * width
+        ax.bar(where, np.nan_to_num(values), width * 0.9, color=colour, label=pretty(model))
+        tops = values
+        if low is not None and high is not None:
+            ends = np.stack([values - low[model].to_numpy(float), high[model].to_numpy(float) - values])
+            ax.errorbar(where, values, np.maximum(ends, 0), fmt="none", ecolor=INK, elinewidth=1.1, capsize=2.5)
+            tops = np.fmax(values, high[model].to_numpy(float))
+        for x, value, top in zip(where, values, tops, strict=True):
+            told = "–" if np.isnan(value) else f"{value:.2f}".removeprefix("0" if 0 <= value < 1 else "")
+            height = 0 if np.isnan(top) else top
+            ax.annotate(
+                told, (x, height), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7.5 if small else 9
+            )
+    ax.set_xticks(places, [pretty(name).replace(" ", "\n") for name in scores.index])
+    ax.tick_params(axis="x", length=0)
+    ax.set_ylabel(metric)
+    ax.set_ylim(0, max(1.05, 1.08 * np.nanmax(scores.to_numpy(float), initial=0)) if scores.max().max() > 0.3 else None)
+    legend_outside(ax)
+    bare(ax, grid="y")
+    return titled(ax, f"{metric[0].upper()}{metric[1:]} by label", origin)
+
+
+def forest_plot(
+    differences: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    metric: str = "average precision",
+    first: str = "a",
+    second: str = "b",
+    origin: str = "",
+    higher_is_better: bool = True,
+) -> Axes:
+    """Paired differences with their intervals, a row each; the macro mean, if there, stands apart at the bottom.
+
+    Filled dots have an interval that excludes 0, hollow ones do not.
+
+    Args:
+        differences: Columns `difference`, `low`, `high`, and `p_value` if it is to be printed; rows such as labels
+            (`BootstrapResult.table()`, `paired_seeds_table(...)`). NaN rows are printed as undefined.
+        ax: Axes to draw on; new ones by default.
+        metric: What is measured.
+        first: The model that is a.
+        second: The model that is b; differences are a - b.
+        origin: Where the data came from.
+        higher_is_better: False for errors such as ECE: the sides are then named the other way round.
+    """
+    names = [name for name in differences.index if name != "macro"]
+    rows = {name: len(names) - i for i, name in enumerate(names)} | (
+        {"macro": -0.4} if "macro" in differences.index else {}
+    )
+    ax = new_axes(ax, 8.2, 1.5 + 0.42 * len(rows))
+    ax.axvline(0, color=MUTED, linewidth=1.1)
+    for name, row in rows.items():
+        value, low, high = differences.loc[name, ["difference", "low", "high"]].astype(float)
+        beside = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "fontsize": 9.5}
+        if np.isnan(value):
+            ax.annotate("undefined", (1, row), xytext=(8, 0), color=MUTED, **beside)
+            continue
+        excludes = low > 0 or high < 0
+        (colour,) = colours_of([name]) if name != "macro" else [INK]
+        ax.plot([low, high], [row, row], color=colour, linewidth=2.4, solid_capstyle="round", zorder=2)
+        face = colour if excludes else "white"
+        size = 72 if name == "macro" else 52
+        ax.scatter([value], [row], s=size, facecolor=face, edgecolor=colour, linewidth=1.8, zorder=3)
+        told = f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+        if "p_value" in differences:
+            told += f"  p = {differences.loc[name, 'p_value']:.3f}"
+        ax.annotate(told, (1, row), xytext=(8, 0), family="monospace", **{**beside, "fontsize": 8.8})
+    if "macro" in rows:
+        ax.axhline(0.3, color=FAINT, linewidth=1)
+    ax.set_yticks(list(rows.values()), [pretty(name) for name in rows])
+    ax.set_ylim(min(rows.values()) - 0.6, len(names) + 0.6)
+    reach = 1.08 * np.nanmax(np.abs(differences[["low", "high", "difference"]].to_numpy(float)), initial=1e-6)
+    ax.set_xlim(-reach, reach)
+    ax.tick_params(axis="y", length=0)
+    better = (second, first) if higher_is_better else (first, second)
+    ax.set_xlabel(f"← {better[0]} better      difference in {metric}      {better[1]} better →")
+    bare(ax, grid="x")
+    ax.spines["left"].set_visible(False)
+    return titled(ax, f"{pretty(first)} – {pretty(second)}: {metric}", origin)
+
+
+def group_comparison(
+    values: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    quantity: str = "prevalence",
+    origin: str = "",
+    low: pd.DataFrame | None = None,
+    high: pd.DataFrame | None = None,
+    log: bool = False,
+) -> Axes:
+    """A quantity of several groups or sources as dots: a row a label, a dot a group, a line between the extremes.
+
+    Args:
+        values: A row a label, a column a group; NaN is left out.
+        ax: Axes to draw on; new ones by default.
+        quantity: What is compared.
+        origin: Where the data came from.
+        low: Lower ends of intervals, of the shape of `values`.
+        high: Upper ends.
+        log: Use a log scale.
+    """
+    ax = new_axes(ax, 7.8, 1.5 + 0.46 * len(values))
+    groups = list(values.columns)
+    rows = np.arange(len(values))[::-1].astype(float)
+    markers = "osD^vPX*"
+    usable = values.where(values > 0) if log else values
+    ax.hlines(rows, usable.min(axis=1), usable.max(axis=1), color=FAINT, linewidth=2.2, zorder=1)
+    for i, (group, colour) in enumerate(zip(groups, colours_of(groups), strict=True)):
+        heights = rows + (0.16 * ((len(groups) - 1) / 2 - i) if low is not None else 0)
+        if low is not None and high is not None:
+            ax.hlines(heights, low[group], high[group], color=colour, linewidth=1.6, zorder=2)
+        style = {"s": 60, "color": colour, "marker": markers[i % len(markers)], "edgecolor": "white", "linewidth": 0.8}
+        ax.scatter(usable[group], heights, label=pretty(group), zorder=3, **style)
+    if log:
+        ax.set_xscale("log")
+    ax.set_yticks(rows, [pretty(name) for name in values.index])
+    ax.set_ylim(-0.6, len(values) - 0.4)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel(quantity + (" (log scale)" if log else ""))
+    legend_outside(ax)
+    bare(ax, grid="x")
+    return titled(ax, f"{quantity[0].upper()}{quantity[1:]} by group", origin)
+
+
+def before_after(
+    pairs: Mapping[str, tuple[float, float]],
+    ax: Axes | None = None,
+    *,
+    quantity: str = "ECE",
+    names: tuple[str, str] = ("as trained", "calibrated"),
+    origin: str = "",
+) -> Axes:
+    """Two values of each row joined by a line, such as ECE before and after calibration: `{label: (before, after)}`."""
+    ax = new_axes(ax, 7.2, 1.4 + 0.4 * len(pairs))
+    rows = np.arange(len(pairs))[::-1]
+    before, after = np.array(list(pairs.values()), dtype=float).T
+    ax.hlines(rows, before, after, color=FAINT, linewidth=2.4, zorder=1)
+    ax.scatter(before, rows, s=58, color=BLUE, label=names[0], zorder=2)
+    ax.scatter(after, rows, s=58, color=ORANGE, label=names[1], zorder=3)
+    ax.set_yticks(rows, [pretty(name) for name in pairs])
+    ax.set_ylim(-0.6, len(pairs) - 0.4)
+    ax.set_xlim(left=0)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel(quantity)
+    legend_outside(ax)
+    bare(ax, grid="x")
+    return titled(ax, f"{quantity}: {names[0]} and {names[1]}", origin)

@@ -1,0 +1,170 @@
+"""One look for every figure: fonts, colours, where the title and the data's origin stand, and how a figure is saved."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from toxres.errors import InputError
+from toxres.files import ROOT, atomic_path
+from toxres.labels import LABEL_COLOURS
+
+INK, MUTED, FAINT = "#222222", "#666666", "#D9D9D9"
+"""Text, secondary text, and lines that should not be seen first."""
+
+BLUE, ORANGE = "#0072B2", "#E66100"
+"""The two ends of everything that diverges; also before and after, first and second model."""
+
+BLUE_ORANGE = LinearSegmentedColormap.from_list(
+    "blue_orange", ["#00507F", BLUE, "#9CC9E3", "#F7F7F7", "#F6BE91", ORANGE, "#994000"]
+)
+"""Diverging: blue is below the middle, orange above."""
+
+BLUES = LinearSegmentedColormap.from_list("white_blue", ["#FFFFFF", "#CFE4F1", "#76B3D8", BLUE, "#003F66"])
+"""Sequential."""
+
+MODEL_COLOURS = {"tfidf": "#8C8C8C", "baseline": BLUE, "custom": ORANGE, "ulmfit": "#009E73"}
+"""One colour a model, the same in every figure; other names take turns among `CYCLE`."""
+
+CYCLE = (BLUE, ORANGE, "#009E73", "#CC79A7", "#8C8C8C", "#E69F00", "#000000", "#56B4E9")
+"""Colours for whatever is neither a label nor a named model."""
+
+STYLE = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9A9A9A",
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.9,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "image.cmap": "viridis",
+}
+"""What `use_style` sets."""
+
+FIGURES_VARIABLE = "TOXRES_FIGURES"
+"""Environment variable that names the folder figures are saved to."""
+
+MAX_BYTES = 300 * 1024
+"""A saved figure is smaller than this; its resolution is lowered until it is."""
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults for the session; a notebook calls it once, after its imports."""
+    plt.rcParams.update(STYLE)
+
+
+def figures_folder() -> Path:
+    """Where figures are saved: `TOXRES_FIGURES`, else `build/figures` in the project's folder."""
+    return Path(os.environ.get(FIGURES_VARIABLE) or ROOT / "build" / "figures")
+
+
+def save_figure(fig: Figure, name: str, folder: str | Path | None = None, *, dpi: int = 120) -> Path:
+    """Save `fig` as `<folder>/<name>.png`, atomically and smaller than 300 KiB; returns the path.
+
+    Args:
+        fig: The figure.
+        name: Such as "03_pr_curves": letters, digits, dots, hyphens and underscores.
+        folder: `figures_folder()` by default.
+        dpi: Resolution to begin with.
+
+    Raises:
+        InputError: The name is a path, or holds other characters.
+    """
+    name = name.removesuffix(".png")
+    if not name or name.startswith(".") or not all(letter.isalnum() or letter in "._-" for letter in name):
+        raise InputError(f"figure name {name!r}: use letters, digits, '.', '-' and '_' only, such as '03_pr_curves'")
+    path = Path(folder or figures_folder()) / f"{name}.png"
+    with atomic_path(path) as temporary:
+        for resolution in (dpi, dpi * 0.8, dpi * 0.6, dpi * 0.45):
+            options = {"bbox_inches": "tight", "pad_inches": 0.12, "facecolor": "white", "metadata": {"Software": None}}
+            fig.savefig(temporary, format="png", dpi=resolution, **options)
+            if temporary.stat().st_size < MAX_BYTES:
+                break
+    return path
+
+
+def new_axes(ax: Axes | None, width: float = 7.0, height: float = 4.2) -> Axes:
+    """`ax`, or the axes of a new figure of this size in inches."""
+    if ax is not None:
+        return ax
+    with plt.rc_context(STYLE):
+        return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def titled(ax: Axes, title: str, origin: str) -> Axes:
+    """Put the title above `ax`, and under it, in grey, where the data came from."""
+    ax.set_title(
+        title, loc="left", pad=24 if origin else 10, fontsize=STYLE["axes.titlesize"], fontweight="bold", color=INK
+    )
+    if origin:
+        ax.annotate(
+            origin,
+            (0, 1),
+            xytext=(0, 8),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=MUTED,
+            fontsize=9.5,
+        )
+    return ax
+
+
+def legend_outside(ax: Axes, **options) -> None:
+    """Put the legend to the right of the data."""
+    settings = {
+        "loc": "center left",
+        "bbox_to_anchor": (1.01, 0.5),
+        "frameon": False,
+        "fontsize": 9.5,
+        "borderaxespad": 0.3,
+    }
+    ax.legend(**(settings | options))
+
+
+def bare(ax: Axes, *, grid: str | None = None) -> None:
+    """Remove the upper and right spine, and all of the grid but that of axis `grid`."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_axisbelow(True)
+    ax.grid(False)
+    if grid:
+        ax.grid(True, axis=grid, color=STYLE["grid.color"], linewidth=STYLE["grid.linewidth"])
+
+
+def colours_of(names: Sequence[str]) -> list[str]:
+    """A colour for each name: that of the label or model, others in turn."""
+    taken = {MODEL_COLOURS[name] for name in names if name in MODEL_COLOURS}
+    free: Iterator[str] = iter([colour for colour in CYCLE if colour not in taken] * (len(names) + 1))
+    known = {**LABEL_COLOURS, **MODEL_COLOURS}
+    return [known[name] if name in known else next(free) for name in names]
+
+
+def pretty(label: str) -> str:
+    """A label as it is written in a figure: `severe_toxic` without the underscore."""
+    return str(label).replace("_", " ")
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with two significant digits: 9.6%, 0.30%, 0.034%."""
+    value = 100 * share
+    if value == 0 or value >= 10:
+        return f"{value:.0f}%"
+    return f"{value:.1f}%" if value >= 1 else f"{value:#.2g}%"
