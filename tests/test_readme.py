@@ -59,6 +59,18 @@ def test_rows_are_ours_in_order_then_theirs_with_the_source():
     assert lines[9].endswith("(1) [Someone 2020](https://example.org): other rows.")
 
 
+def test_numbers():
+    assert [readme._number(value) for value in (0.12345, 1.0, 3.0, 1234.0, 2, 12.5, None)] == [
+        *("0.123", "1.000", "3", "1,234", "2", "12.500", "–")
+    ]
+
+
+def test_the_two_calibration_errors_are_told_apart():
+    groups = {"jigsaw.oof.tfidf.macro_ece": 0.1, "ablation.cls_bce.macro_ece": 0.2, "ablation.cls_bce.seeds": 5.0}
+    headers = [line for line in results_section(groups, []).splitlines() if line.startswith("|  |")]
+    assert headers == ["|  | macro ECE, recalibrated |", "|  | macro ECE | seeds |"]
+
+
 def test_figures_of_others_alone_are_no_result():
     assert results_section({}, PUBLISHED) == NOTHING
 

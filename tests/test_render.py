@@ -68,6 +68,12 @@ def test_a_kernel_is_this_python_with_the_preset_and_the_folders(run, tmp_path, 
     assert [path.name for path in (tmp_path / "build").iterdir()] == [], "no temporary folder is left"
 
 
+@pytest.mark.parametrize(("preset", "offline"), [("quick", "1"), ("paper", "None")])
+def test_only_a_preset_without_an_embedded_encoder_may_ask_the_hub(run, monkeypatch, preset, offline):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert stdout(run("import os\nprint(os.environ.get('HF_HUB_OFFLINE'))", preset=preset).path) == f"{offline}\n"
+
+
 def test_a_rendering_is_a_clean_run_and_the_same_twice(run, tmp_path):
     first = run(FIGURE, "SIZE + 1").path.read_text()
     assert without_ids(first) == without_ids(run(FIGURE, "SIZE + 1").path.read_text())

@@ -30,8 +30,12 @@ COLUMNS = {
     "rare_ap": "rare AP",
     "macro_f1_tuned": "macro-F1, tuned",
     "macro_ece": "macro ECE",
+    "seeds": "seeds",
 }
 """Figures in the order they are shown, and what they are called."""
+
+COLUMNS_OF = {("jigsaw.oof", "macro_ece"): "macro ECE, recalibrated"}
+"""Where a section means something else by a figure: the ablation's ECE is that before recalibration."""
 
 ROWS = {
     "tfidf": "TF-IDF + logistic regression",
@@ -85,7 +89,7 @@ def _table(
     section: str, title: str, groups: Mapping[str, Mapping], figures: Mapping[str, object], published: Sequence[Mapping]
 ) -> str:
     columns = [name for name in COLUMNS if any(name in values for values in groups.values())]
-    header = ["", *(COLUMNS[name] for name in columns)]
+    header = ["", *(COLUMNS_OF.get((section, name), COLUMNS[name]) for name in columns)]
     lines = [f"**{title}**", "", _row(header), _row(["---", *["---:"] * len(columns)])]
     for row, values in groups.items():
         lines.append(_row([ROWS.get(row, row), *(_number(values.get(name)) for name in columns)]))
@@ -115,7 +119,7 @@ def _row(cells: Sequence[str]) -> str:
 def _number(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) and (value <= 1 or value % 1) else f"{value:,.0f}"
 
 
 def with_results(text: str, section: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from toxres.config import get_preset
+from toxres.config import MINILM, TINY, get_preset
 from toxres.errors import InputError
 from toxres.files import ROOT, write_text
 from toxres.rules import check_notebook, notebook_problems, strip_volatile
@@ -27,10 +27,11 @@ __all__ = ["NotebookError", "Rendered", "check_notebook", "find_notebooks", "mai
 
 NOTEBOOKS = ROOT / "notebooks"
 
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+"""Added for presets whose encoder is embedded: nothing then waits for a hub."""
+
 KERNEL_DEFAULTS = {
     "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
     "PYTHONHASHSEED": "0",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "100000000000",
@@ -113,6 +114,7 @@ def render(
     with tempfile.TemporaryDirectory(prefix="figures-", dir=build) as fresh, tempfile.TemporaryDirectory() as profile:
         environment = {
             **KERNEL_DEFAULTS,
+            **(OFFLINE if get_preset(preset).encoder in (MINILM, TINY) else {}),
             **os.environ,
             **({"TOXRES_DATA_DIR": str(Path(data_dir).resolve())} if data_dir else {}),
             "TOXRES_PRESET": preset,
