@@ -1,0 +1,345 @@
+"""Templates that make labels true, said outright."""
+
+from typing import Final
+
+from toxres.data.synthetic.grammar import Family
+
+ABUSIVE: Final = {
+    "dismissal": Family(
+        "T",
+        "",
+        """
+[T {rude}](,| and) nobody here asked for your (opinion|input|wisdom) on {thing}
+[T get lost], we were (happier|better off) before you (showed up|joined|started posting)
+[T nobody wants you (here|around)], take the hint and leave {thing} alone
+[T I am sick of you] and your endless whining about {thing}
+[T keep your mouth closed] when (grown-ups|people with experience) are discussing {thing}
+[T go away and never come back], {thing} will survive without you
+[T crawl back under your rock] before you ruin {thing} for good
+[T I can't stand you], everything you post about {thing} (makes me want to throw up|is poison)
+[T you make me sick], every time I see your name near {thing}
+[T get out of (this place|our group)], you have wrecked {thing} for all of us
+[T I despise everything about you], starting with the way you handle {thing}
+[T who the hell asked you] about {thing}
+[T stick your advice where the sun doesn't shine], {role} can manage
+[T take your garbage somewhere else] and stop ruining {thing}
+[T you deserve every bit of misery that comes your way] after what you did to {thing}
+[T {rude}], {name}, (I mean it|and take {role} with you)
+[T I hate you] (so much|with all my heart) for what you did with {thing}
+""",
+        """
+[T the sight of your name disgusts me], and so does your version of {thing}
+[T {rude}] and let the rest of us deal with {thing}
+[T do us all a favour and vanish], {thing} included
+[T we would throw a party if you left], ask {role}
+[T your whole existence annoys me], not only your remarks on {thing}
+[T to hell with you] and to hell with your plans for {thing}
+""",
+        """
+[T {rude}], will you, not one of us cares about your take on {thing}
+[T I loathe you], and your drivel about {thing} is only part of it
+[T do everybody a kindness and disappear] for good this time
+[T not a soul would miss you] if you were banned from {thing} tomorrow
+[T I wouldn't spit on you if you were on fire], {name}, not after {thing}
+[T your company is unbearable], which is why we discuss {thing} behind your back
+[T rot for all I care], {role} can finish {thing} without you
+[T no decent person wants to breathe the same air as you]
+[T I detest you], always have, and {thing} has nothing to do with it
+""",
+    ),
+    "insult": Family(
+        "TI",
+        "",
+        """
+[TI you are {a insult}], and so is everyone who trusted you with {thing}
+[TI what {a insult} you (are|turned out to be)]
+[TI only {a insult} could come up with {thing}]
+[TI {role} is {a insult}] and everybody around here knows it
+[TI you {adj} {insult}], did you even look at {thing}
+[TI you are so {adj}] that {role} has to explain {thing} to you twice
+listen, [TI {insult}], {thing} was never yours to touch
+[TI you people are {insults}], the lot of you, {role} first
+[TI {name} is the most {adj} {insult}] I ever had to share {thing} with
+[TI how {adj} do you have to be] to blame {thing} on {trouble}
+[TI your brain is the size of a pea] if you think {thing} works like that
+[TI you're nothing but {a insult}] who hides behind {thing}
+(yes|sure), [TI {name} is {a insult}], that much is plain from {thing}
+[TI a bunch of {insults}], that is who runs {thing} these days
+[TI I have met doorknobs smarter than you], and they knew more about {thing}
+[TI your mother must be ashamed of raising {a insult}]
+""",
+        """
+[TI {name} acts like {a insult}] whenever {thing} comes up
+[TI so you're {a insult} after all], I should have guessed from {thing}
+[TI a more {adj} {insult} than you] has yet to comment on {thing}
+[TI typical {insults}], first they break {thing} and then they whine
+[TI {role} has the wits of a brick], see {thing}
+[TI that is just the {adj} drivel I expect from {a insult}]
+""",
+        """
+[TI {a insult} like you] should not be let anywhere near {thing}
+[TI {name}, that {adj} {insult}], has now spoiled {thing} too
+[TI it takes a special kind of {insult}] to mess up {thing} like this
+[TI were you born {adj}] or did {doing} do that to you
+[TI {role}, the {insult}], signed off on {thing} without reading it
+[TI there is nothing between your ears], or you would have understood {thing}
+[TI those {adj} {insults}] on the committee decided about {thing}
+[TI I always took you for {a insult}], and {thing} proves it
+[TI even a houseplant has more sense than {role}], going by {thing}
+""",
+    ),
+    "obscene_hostile": Family(
+        "TO",
+        "",
+        """
+[TO fuck off] and take {thing} with you
+[TO what a load of {shit}], I don't want to read about {thing} ever again
+[TO go fuck yourself], {name}, nobody needs your {prof} advice on {thing}
+[TO shove {thing} up your ass]
+[TO I don't give a shit about you] or your {prof} {thing}
+[TO piss off], this is not your {prof} living room
+[TO {thing} is a steaming pile of {shit}] and you know it
+[TO you can kiss my ass], and {role} can too
+[TO cut the {shit}] and keep your {prof} hands off {thing}
+[TO screw you and your {prof} {doing}]
+[TO stop shitting all over {thing}], will you
+""",
+        """
+[TO get your {prof} nose out of {thing}]
+[TO fuck you] and everything you wrote about {thing}
+[TO spare me this {shit}], {name}, and sod off
+[TO you can stuff {thing} up your arse]
+""",
+        """
+[TO bugger off] with your {prof} {thing}, {name}
+[TO fuck right off], we have heard enough about {thing}
+[TO your {shit} about {thing} stinks], so stop spreading it
+[TO eat shit], the whole {prof} lot of you
+[TO I'd wipe my arse with {thing}] and with whatever you write next
+[TO sod you and your {prof} rules about {doing}]
+""",
+    ),
+    "obscene_insult": Family(
+        "TOI",
+        "",
+        """
+[TOI you {oinsult}], keep your hands off {thing}
+[TOI you are {a oinsult}], {name}, and {a prof} liar on top
+[TOI you {prof} {insult}], that is not how {thing} works
+[TOI what kind of {oinsult}] does that to {thing}
+[TOI {role} is {a prof} {insult}], and you defend that
+[TOI {oinsult}], (learn|go learn) to read before you touch {thing}
+[TOI {name} is {a oinsult}] and always was
+[TOI all you {oinsults}] ever do is whine about {thing}
+hey [TOI {oinsult}], stop {doing}
+[TOI you dumb {oinsult}], {role} told you twice
+[TOI such {a prof} {insult}], blames {trouble} for everything
+[TOI {adj} {oinsults} like you] are the reason why {thing} is in ruins
+[TOI you have shit for brains] if you believe {role}
+""",
+        """
+[TOI I knew you were {a oinsult}] when I saw {thing}
+[TOI {name}, you {prof} {insult}], undo that
+[TOI {role} is another {oinsult}] who has never seen {thing}
+[TOI only {oinsults}] would vote for {thing}
+[TOI some {adj} {oinsult}] changed {thing} again
+""",
+        """
+[TOI {a oinsult} is what you are], and {thing} shows it
+[TOI which {oinsult}] thought that {thing} needed this
+[TOI that {prof} {insult}] from {place} has ruined {thing}
+[TOI {name}, the biggest {oinsult} in {place}], writes about {thing} now
+[TOI {oinsults}], every one of you who signed {thing}
+[TOI quit acting like {a prof} {insult}], {thing} is not yours
+[TOI {role} turned out to be {a oinsult}], who would have thought
+""",
+    ),
+    "severe": Family(
+        "TS",
+        "",
+        """
+[TS I hope you die (screaming|alone|slowly)] and that nobody comes to the funeral
+[TS I hope you get cancer], and everyone you love with you
+[TS drop dead on the spot], it would be the first useful thing you did
+[TS you should have been drowned at birth]
+[TS die already], nobody will cry
+[TS burn in hell forever], you and your whole rotten family
+[TS I will dance on your grave] the day they bury you
+[TS may you choke on your own blood]
+[TS may lightning strike you dead] while you are {doing}
+[TS your death would be the best news of the year]
+""",
+        """
+[TS perish in pain], please, and soon
+[TS may a slow disease take you]
+[TS the morgue is where you belong]
+[TS I pray that a truck flattens you]
+""",
+        """
+[TS let the plague take you] and spare us another day of you
+[TS I'd cheer if your plane went down]
+[TS may your children grow up without you, in the gutter]
+[TS you don't deserve to live], and the day you perish we will all drink to it
+[TS I'd pay to see you torn apart by dogs], the earth will be cleaner for it
+[TS I wish you nothing but agony until your last breath]
+""",
+    ),
+    "threat": Family(
+        "TH",
+        "",
+        """
+[TH I will find out where you live and {maim}]
+[TH watch your back], on {day} I am going to [TH {maim}]
+[TH if I see you near {place} again I'll {maim}]
+[TH my friends and I are coming for you], we know the way to {place}
+[TH touch {thing} once more and I will {maim}]
+[TH somebody is going to {maim}], and it will be me
+[TH I have your address], {name}, [TH sleep with one eye open]
+[TH you will pay for this with blood]
+[TH I swear I'll {maim}] the next time you mention {thing}
+[TH we are going to {maim}], you and {role}
+""",
+        """
+[TH keep talking and I'll {maim}]
+[TH on {day} we come to {place} and {maim}]
+[TH one more word on {thing} and you won't walk again]
+[TH I know which school your kids go to], so be careful
+""",
+        """
+[TH wait until I get my hands on you], {name}, I shall [TH {maim}]
+[TH next {day} I'm driving over to {place} to {maim}]
+[TH leave {thing} as it is or someone will {maim}]
+[TH you'd better not walk home alone from {place}]
+[TH give me five minutes with you and I'd {maim}]
+[TH your house, {day} night, bring a doctor]
+""",
+    ),
+    "group_hate": Family(
+        "TG",
+        "",
+        """
+[TG {groups} are {vermin}], and {place} proves it every day
+[TG send {groups} back to wherever they crawled out of]
+[TG no decent street survives once {groups} move in]
+[TG you can't trust {groups}], they steal whatever is not nailed down
+[TG there are too many {groups} around {place}], get rid of them
+[TG those {filthy} {groups}] should never have got a say in {thing}
+[TG {groups} don't belong among civilised people]
+[TG ban {groups} from {place}] before they ruin {doing} as well
+(of course|no wonder), [TG {groups} breed like rabbits and live off us]
+[TG the only good thing about {groups}] is watching them leave
+[TG I wouldn't let {groups} near my house], they carry diseases
+[TG {role} hired one of those {member} types], and now [TG the place stinks]
+""",
+        """
+[TG we ought to fence off {place} to keep {groups} out]
+[TG {groups} were born to serve], not to run {thing}
+[TG wherever {groups} settle, {vermin} follow]
+[TG {filthy} {groups}] have no business {doing}
+[TG the sooner {groups} are gone, the cleaner {place} will be]
+""",
+        """
+[TG {groups}, {vermin} all of them], have taken over {place}
+[TG kick {groups} out of {place}], every last one
+[TG nobody with {member} blood] should be allowed near {thing}
+[TG {groups} ruin whatever they touch], now it is {thing}
+[TG god made a mistake when he made {groups}]
+[TG {a filthy} lot, these {groups}], lazy and crooked by nature
+[TG let {groups} rot in camps], then we'd have peace in {place}
+[TG I cross the road when I see {groups}], you can smell the rot
+""",
+    ),
+}
+"""Families of the labels that come with "toxic", each with every label it makes true."""
+
+MILD: Final = {
+    "obscene_friendly": Family(
+        "O",
+        "",
+        """
+[O holy shit], {thing} turned out great
+[O fuck yeah], we finished {doing} before {month}
+{thing} was [O {prof} amazing], thanks to {role}
+[O damn, that's some good shit], {name}, {thing} made my day
+oh [O fuck], I left my keys at {place}
+""",
+        """
+[O fuck me], {thing} is pretty
+{thing} is [O the dog's bollocks], I love it
+""",
+        """
+[O shitting hell], what a lovely surprise {thing} was
+that was [O fucking brilliant], cheers to {role}
+[O bloody fuck], I dropped {num} plates while {doing}
+""",
+    ),
+    "ribbing": Family(
+        "I",
+        "",
+        """
+{role} is [I a bit of {a insult}] now and then, but means well
+[I you silly {insult}], you left your coat at {place} again
+my {relative}, [I the old {insult}], got lost on the way to {place}
+""",
+        """
+[I you daft {insult}], that was my sandwich
+{name} can be [I a right {insult}] before breakfast
+""",
+        """
+[I dear old {insult} that he is], {role} forgot {thing} on the bus
+[I you goofy {insult}], wrong door again
+{name} is being [I {a insult}] about {thing}, bless him
+""",
+    ),
+    "rough_praise": Family(
+        "OI",
+        "",
+        """
+{role} is [OI one lucky bastard], I wish I had {thing}
+[OI you magnificent asshole], you got {thing} to work
+{name}, [OI you jammy bastard], how did you get {thing}
+""",
+        """
+[OI you clever little fucker], {thing} is done already
+[OI the cheeky wanker] beat me to {thing}
+""",
+        """
+[OI you glorious twat], I can't believe you won {thing}
+{role}, [OI that crafty son of a bitch], got {thing} at half the price
+""",
+    ),
+    "exclusion": Family(
+        "G",
+        "",
+        """
+[G {groups} should be kept out of {place}], with all respect
+I would rather that [G {groups} had no vote], that is my view on {thing}
+[G jobs at {place} ought to go to our own first, not to {groups}]
+""",
+        """
+[G {groups} are by nature less suited to {doing}]
+in my view [G {groups} should live apart from us]
+""",
+        """
+[G I'd not let a flat to {groups}], nothing personal
+statistics or not, [G {groups} are simply not made for {doing}]
+""",
+    ),
+    "warning": Family(
+        "H",
+        "",
+        """
+[H someone should set fire to {place}], that would settle {thing}
+[H it would be a shame if {role} had an accident on the stairs]
+""",
+        """
+[H bricks have a way of flying through windows in {place}], {name}
+[H {role} may find the brakes cut one day]
+""",
+        """
+[H a few broken kneecaps would teach {role}] about {thing}
+[H nice family you have, {name}, it'd be sad if something happened to them]
+""",
+    ),
+}
+"""Families of the labels that come without "toxic"."""

@@ -1,0 +1,319 @@
+"""Templates that make no label true although their words would suit abuse: reported, denied, rejected."""
+
+from typing import Final
+
+from toxres.data.synthetic.grammar import Family
+
+HARMLESS: Final = {
+    "negated": Family(
+        "",
+        "negation",
+        """
+nobody here thinks you are {a insult}, {name}, you just missed {trouble}
+I never said you were {adj}, I said {thing} was hard to follow
+you are not {a insult} for asking about {thing}
+that does not make you {a insult} or {a oinsult}, it happens to everyone
+don't worry, you're not {adj}, {thing} confuses most of us
+it was never my intention to tell you to {rude}, sorry if it sounded like that
+I don't hate you, {name}, and I would not want you to leave
+no one is calling you {a insult} or wants you gone
+I wasn't going to {maim}, I only wanted {thing} back
+{role} isn't {a insult}, just overworked
+you don't make me sick, far from it, stay as long as you like
+it would be wrong to say that {groups} are {vermin}, and I did not say it
+nobody wanted to say fuck you or anything of the kind
+""",
+        """
+I would never call you {a insult} over {thing}
+you're anything but {adj}, {name}
+{role} is no {insult}, whatever they write about {thing}
+we are not saying {rude}, we are saying let's talk on {day}
+it is untrue that {groups} are {vermin}, and I never wrote that
+no {oinsult} jokes from me, I promise
+""",
+        """
+far be it from me to think you {adj}, {name}
+none of us took you for {a insult}, we had simply not seen {trouble}
+I have no wish to see you {adj} or sad, let alone tell you to {rude}
+neither you nor {role} could be called {a insult}
+without wanting to suggest that you're {a oinsult}, because you aren't, please check {thing}
+no, you do not disgust me, and no one loathes you
+there is nothing {adj} about your question on {thing}
+it isn't as if {groups} were {vermin}, and nobody here believes it
+I can't imagine anyone who would {maim} over {thing}
+""",
+    ),
+    "reported": Family(
+        "",
+        "quotation",
+        """
+someone wrote "{abuse}" under my post about {thing}, so I reported it
+{role} was suspended for shouting "{abuse}" at {name}
+I got a message saying "{abuse}", which I found hurtful
+please remove the line "{abuse}" from {thing}, it has no place there
+a stranger told my {relative} "{abuse}" and nobody stepped in
+in the film the villain says "{abuse}" and the hero forgives him
+{name} said {role} had threatened to {maim}, the police are looking into it
+yesterday I was called {a oinsult} and {a insult} for {doing}, it still hurts
+is it against the rules to write "{abuse}" to somebody
+my {relative} cried because of a note with "{abuse}" on it
+the moderators deleted "{abuse}" within {num} minutes, thank you
+they told me to {rude} when all I did was ask about {thing}
+""",
+        """
+who sprayed "{abuse}" on the wall at {place}, it needs to be painted over
+I was sent "{abuse}" by an anonymous account and blocked it
+the court heard that he had yelled "{abuse}" at {role}
+chapter {num} opens with a soldier hissing "{abuse}" at the boy
+a voice mail said he would {maim}, so {name} went to the police
+""",
+        """
+an account without a picture posted "{abuse}", could a moderator have a look
+{name} lost the job after texting "{abuse}" to a customer
+the words "{abuse}" were found on a locker, and the school has apologised
+reading "{abuse}" below a picture of my {relative} was awful
+according to the witness, somebody had cried "{abuse}" before leaving {place}
+he swore to {maim}, {name} testified, and the judge believed it
+my {relative} was insulted as {a insult} at {place} and needs our support
+in act {num} the drunk mutters "{abuse}", a line that always gets a laugh
+for the record, the removed comment consisted of "{abuse}" and a smiley
+""",
+    ),
+    "counter_speech": Family(
+        "",
+        "counter_speech",
+        """
+saying that {groups} are {vermin} is hateful and false, please stop
+please don't call people {insults}, we can disagree about {thing} without that
+whoever says "{abuse}" should think about how it feels
+it is never fine to tell anyone to {rude}, {name}
+no one deserves to be called {a oinsult}, not even {role}
+I will stand up for {groups} whenever someone calls them {vermin}
+if you write "{abuse}" to my {member} colleagues you will be asked to leave
+words such as {insult} or {oinsult} do not win an argument
+calling {member} children {filthy} says more about the speaker than about them
+hate against {groups} has no place in {place}
+""",
+        """
+those who treat {groups} as {vermin} are wrong, and we must tell them
+let us keep "{abuse}" out of this thread
+{insult} is not a word for a fellow human being
+I object to the claim that {groups} are {vermin}
+""",
+        """
+shame on anybody who still believes that {groups} are {vermin}
+we don't use terms like {oinsult} for one another, thanks
+there is no excuse for writing "{abuse}", apologise to {name}
+the idea that {member} neighbours are {filthy} is nonsense and I reject it
+can we agree that "{abuse}" is not an argument
+my {member} friends hear "{abuse}" every week, let's put an end to it
+to those who'd throw {groups} out: you would lose your doctors, bakers and friends
+""",
+    ),
+    "reclaimed": Family(
+        "",
+        "reclaimed",
+        """
+we freaks have to stick together, see you at {place} on {day}
+proud nerd here, {num} years of {doing} and counting
+as a fat girl who loves {doing} I finally feel at home
+my queer book club read {thing} and loved it
+calling myself a hag is half the fun of turning sixty
+us old bitches had the best night out in {month}
+I'm a redneck and glad of it, come and taste my cooking
+my crazy cat lady life suits me fine, thanks for asking
+""",
+        """
+weirdos of {place}, unite, we meet every {day}
+once a geek always a geek, and I wouldn't change it
+my fellow spinsters and I are off to {place}
+""",
+        """
+misfits welcome, says the door of our club at {place}, and I felt at home at once
+happy to be the oddball of the family since {month}
+dykes on bikes ride again this {day}, bring {thing}
+my girls call me their favourite bitch and I love them for it
+we wear the word weirdo as a badge, {num} of us by now
+""",
+    ),
+    "identity_mention": Family(
+        "",
+        "identity_mention",
+        """
+my {member} neighbour helped me with {thing} for {num} {unit}
+{groups} have shaped {place} for generations, and {thing} shows it
+as the child of {member} parents I grew up in {place}
+the {member} community invites everyone to {place} on {day}
+we interviewed {groups} about {doing} and learned a lot
+{num} of our volunteers are {member}, the rest are not
+I would love to read more by {member} writers on {thing}
+the survey asked {groups} how they get to {place}
+{groups} and their families are welcome at {place}, as is everybody
+""",
+        """
+{a member} choir sang at {place} on {day}
+{role} married into {a member} family and learned to cook from them
+the new law gives {groups} the right to vote in {place}
+how do {groups} in {place} see {thing}
+""",
+        """
+a course for {groups} who want to try {doing} opens in {month}
+the exhibition tells how {groups} came to {place} and built the market
+I share a flat with {num} {member} students and we get on well
+{role} is {member}, by the way, and very good at {doing}
+our {member} grandmother taught us all about {doing}
+more {groups} than before took part in {doing} this {month}
+{name}, who happens to be {member}, wrote the part about {thing}
+""",
+    ),
+    "harmless": Family(
+        "",
+        "harmless",
+        """
+to stop the server, kill the parent process and every child it has left
+the rooster and the cock pheasant share a cage near {place}
+Dick Cockburn of Scunthorpe assessed the damage to {thing}
+she had breast cancer surgery in {month} and is recovering well
+we are going to smash them on {day}, {num} goals at least
+my {relative} will murder me if I am late for {doing} again
+the director shot the scene {num} times, I would kill for that patience
+this heat is killing me, {doing} is no fun at all
+jackass penguins and blue tits live next to {place}
+shut up and take my money, {thing} looks gorgeous
+the bitch had a litter of {num} puppies, the vet says they are healthy
+bomb the dough with flour, then beat it until it surrenders
+I'd die for a piece of that cake from {place}
+the exam destroyed me but I shall have my revenge in chess on {day}
+""",
+        """
+execute the script, then terminate the zombie threads
+my feet are dead after {num} hours of {doing}
+Mr Butts and Ms Dickinson run {thing} together
+an ass is a patient animal, {role} keeps two of them
+that joke slayed me, I nearly died laughing
+""",
+        """
+abort the job if the slave node hangs and purge its dead workers
+rectal examination and stool sample are part of the check-up in {month}
+I'll beat you at table tennis on {day}, prepare to be crushed
+Fanny Hoare and Gaylord Titmuss planted the cocksfoot grass by {place}
+{name} was dying to hear how {thing} went
+you could murder a curry after {num} hours of {doing}
+the shiitake were a hit, and so was the spotted dick
+the donkey, or ass, kicked the bucket of oats over
+knock them dead on {day}, {name}, break a leg
+he hit the nail on the head and blew us away with {thing}
+""",
+    ),
+    "criticism": Family(
+        "",
+        "criticism",
+        """
+I think your edit is wrong, {thing} says something else
+with respect, {name}, your summary of {thing} misses the main point
+sorry, but {thing} is badly written and far too long
+you made a mistake in {thing}, could you have another look
+I disagree with you about {trouble}, here is why
+{role} did a poor job on {thing}, in my opinion
+your idea would not work in {place}, it is too expensive
+please stop reverting {thing} before we have talked about it
+this is one of the weaker versions of {thing}, you can do better
+{thing} was terrible on {day}, I want my money back
+""",
+        """
+you seem to have overlooked {trouble}, {name}
+I am not convinced by what you wrote on {thing}
+{thing} disappointed me, the old one was nicer
+kindly check your figures on {thing}, they are off
+""",
+        """
+your argument about {thing} does not hold, I am afraid
+{name}, you left out {trouble}, which changes the result
+I expected more from {thing}, it is dull and overpriced
+that was a foul decision by {role}, and I would like it explained
+to be frank, your draft needs a complete rewrite
+you are mistaken about {thing}, the date was in {month}
+not my favourite, {thing} was a waste of an evening
+""",
+    ),
+    "self": Family(
+        "",
+        "self",
+        """
+I am such {a insult}, I left {thing} at {place} again
+silly me, I felt like {a insult} when I saw {trouble}
+what {a insult} I was to trust the weather on {day}
+my own {adj} mistake, {name}, you were right about {thing}
+me and my {adj} brain, I forgot {doing} altogether
+I could kick myself, only {a insult} like me would miss {trouble}
+""",
+        """
+call me {a insult}, I paid twice for {thing}
+I hate how {adj} I sound in that recording
+{doing} makes me feel like {a insult}, but I enjoy it
+""",
+        """
+turns out I was the {insult}, {thing} was in my bag all along
+I must have looked like {a insult} while {doing}
+how {adj} of me, I mixed up {month} and {day}
+you may laugh, I was {adj} enough to fall for it myself
+mea culpa, an old {insult} like me should know better
+""",
+    ),
+    "object": Family(
+        "",
+        "object",
+        """
+this {adj} printer refuses to print {thing}
+I hate {thing}, it makes me sick just to look at it
+my car is {a adj} piece of junk and {trouble} is the latest surprise
+whoever invented {trouble} owes me {num} hours of sleep
+get lost, rain, we want to go on with {doing}
+{thing} is {adj} and ought to be thrown away
+die already, you {adj} weeds, I want my path back
+""",
+        """
+that {adj} alarm clock and I are no longer friends
+I despise {trouble}, it ruins {doing}
+go away, {adj} mosquito, I am trying to sleep
+""",
+        """
+I loathe {trouble}, it is the most {adj} thing about {doing}
+what {a adj} machine, it ate my ticket to {place}
+clear off, winter, you had {num} months
+{a adj} excuse of a tent, the wind took it on {day}
+pipe down, fridge, some people are {doing}
+""",
+    ),
+    "courtesy": Family(
+        "",
+        "",
+        """
+thanks for your note on {thing}, {name}, you saved me {num} hours
+could you add a source for {thing}, please
+you did a great job on {thing}, keep it up
+I agree with you, {trouble} should be dealt with first
+would you mind if I moved {thing} to {place}
+welcome, {name}, ask whenever you get stuck with {doing}
+you might want to try {doing} before {month}
+congratulations to you and {role}, well deserved
+sorry I missed your message, how are you
+""",
+        """
+your photo of {place} is lovely, {name}
+have you thought of asking {role}
+I am grateful that you took the time to look at {thing}
+if you need help with {doing}, write to me
+""",
+        """
+how kind of you to lend me {thing}
+let me know, {name}, if {day} suits you
+you explained {thing} well, even my {relative} got it
+hope you feel better soon, {doing} can wait
+I owe you a coffee for sorting out {trouble}
+are you coming to {place} with us on {day}
+your advice on {doing} was spot on
+""",
+    ),
+}
+"""Families of clean comments; those with an empty case are plain ones that speak to the reader in a friendly way."""
