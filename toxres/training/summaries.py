@@ -12,11 +12,13 @@ import pandas as pd
 from toxres.config import ABLATION
 from toxres.data import load_comments, targets
 from toxres.errors import InputError
+from toxres.evaluation.bootstrap import paired_bootstrap
 from toxres.evaluation.metrics import evaluate_probs
 from toxres.evaluation.oof import CrossFitted, cross_fitted
-from toxres.files import read_json
+from toxres.evaluation.seeds import paired_seeds_table, seed_differences
+from toxres.files import read_json, write_json
 from toxres.labels import LABELS, RARE_LABELS
-from toxres.results import update_headline
+from toxres.results import current_commit, update_headline
 from toxres.training.experiments import RESULTS
 
 OOF_MODELS = ("tfidf", "baseline", "custom")
@@ -114,6 +116,101 @@ def ablation_figures(scores: OutOfFold) -> dict[str, float]:
     return pd.DataFrame(table).mean().to_dict() | {"seeds": len(table)}
 
 
+def oof_comparisons(folder: Path = RESULTS) -> list[dict]:
+    """Pairs of models on the same Jigsaw comments, all rows pooled, by paired bootstrap: see `comparison_rows`."""
+    pairs = [("baseline", "tfidf"), ("custom", "tfidf"), ("custom", "baseline"), ("tfidf_all", "tfidf")]
+    models = {name: read_out_of_fold("oof", name, folder) for name in ("tfidf", "tfidf_all", "baseline", "custom")}
+    alone = _if_there("ablation", "baseline", folder)
+    if alone is not None:
+        models["baseline_alone"] = alone
+        pairs.append(("baseline", "baseline_alone"))
+    rows = []
+    for a, b in pairs:
+        one, other = _on_common_folds(models[a], models[b])
+        for metric in ("auroc", "ap", "f1", "ece"):
+            probs = [scores.calibrated if metric == "ece" else scores.probs for scores in (one.fitted, other.fitted)]
+            cuts = {"thresholds_a": one.fitted.thresholds, "thresholds_b": other.fitted.thresholds}
+            table = paired_bootstrap(one.targets, *probs, metric, **cuts).table()
+            rows += comparison_rows(table, a=a, b=b, metric=metric, rows=len(one.ids))
+    return rows
+
+
+def ablation_comparisons(folder: Path = RESULTS) -> list[dict]:
+    """Arms of the ablation, seed by seed, each seed on its own test fold: mean difference and Student's t interval.
+
+    "rare" is the mean over the three rare labels. Both "ece" (as trained) and "ece_calibrated" are there.
+    """
+    pairs = [
+        ("attention_bce", "cls_bce"),
+        ("attention_focal", "cls_focal"),
+        ("cls_focal", "cls_bce"),
+        ("attention_focal", "attention_bce"),
+        ("attention_focal", "cls_bce"),
+    ]
+    arms = {name: read_out_of_fold("ablation", name, folder) for name in ABLATION}
+    rows = []
+    for a, b in pairs:
+        one, other = _on_common_folds(arms[a], arms[b])
+        for metric in ("auroc", "ap", "f1", "ece", "ece_calibrated"):
+            probs = [
+                scores.by_fold(scores.fitted.calibrated if metric == "ece_calibrated" else scores.fitted.probs)
+                for scores in (one, other)
+            ]
+            cuts = [scores.by_fold(scores.fitted.thresholds) for scores in (one, other)]
+            differences = seed_differences(
+                one.by_fold(one.targets),
+                *probs,
+                metric.removesuffix("_calibrated"),
+                thresholds_a=cuts[0],
+                thresholds_b=cuts[1],
+            ).drop(columns="undefined")
+            differences["rare"] = differences[list(RARE_LABELS)].mean(axis=1)
+            table = paired_seeds_table(differences)
+            by_seed = {label: differences[label].tolist() for label in differences}
+            rows += comparison_rows(table, a=a, b=b, metric=metric, by_seed=by_seed)
+    return rows
+
+
+def comparison_rows(table: pd.DataFrame, by_seed: dict[str, list[float]] | None = None, **common) -> list[dict]:
+    """One entry a row of a table of differences (a minus b), for JSON.
+
+    Args:
+        table: Index "macro", "rare" or a label; columns `difference`, `low`, `high`, `p_value` and others.
+        by_seed: For each row the differences of the single seeds.
+        **common: Put into every entry: `a`, `b`, `metric`.
+    """
+    entries = [{**common, "label": label, **values} for label, values in table.to_dict(orient="index").items()]
+    return [entry | ({} if by_seed is None else {"by_seed": by_seed[entry["label"]]}) for entry in entries]
+
+
+def _if_there(experiment: str, name: str, folder: Path) -> OutOfFold | None:
+    try:
+        return read_out_of_fold(experiment, name, folder)
+    except InputError:
+        return None
+
+
+def _on_common_folds(one: OutOfFold, other: OutOfFold) -> tuple[OutOfFold, OutOfFold]:
+    """The two on the folds both have, their rows in the same order."""
+    if not np.array_equal(one.ids, other.ids):
+        folds = np.intersect1d(one.folds, other.folds)
+        one, other = (
+            dataclasses.replace(
+                scores,
+                ids=scores.ids[kept],
+                folds=scores.folds[kept],
+                targets=scores.targets[kept],
+                logits=scores.logits[kept],
+                fitted=cross_fitted(scores.targets[kept], scores.logits[kept], scores.folds[kept]),
+            )
+            for scores in (one, other)
+            for kept in [np.isin(scores.folds, folds)]
+        )
+    if not np.array_equal(one.ids, other.ids):
+        raise InputError(f"{one.name} and {other.name} score different comments of the same folds; run them again")
+    return one, other
+
+
 def summarise(folder: Path = RESULTS) -> dict[str, float]:
     """Compute every figure the committed scores give, and write them into `headline.json`. Returns them, flat."""
     figures: dict[str, float] = {}
@@ -126,6 +223,10 @@ def summarise(folder: Path = RESULTS) -> dict[str, float]:
         values = {f"{group}.{one.name}": compute(one) for one in scores}
         update_headline(values, run_record(scores), folder / "headline.json")
         figures |= {f"{key}.{name}": value for key, part in values.items() for name, value in part.items()}
+        details = {one.name: one.fitted.evaluation.to_dict() for one in scores}
+        pairs = oof_comparisons(folder) if experiment == "oof" else ablation_comparisons(folder)
+        record = run_record(scores) | {"commit": current_commit()}
+        write_json(folder / f"{experiment}.json", {"evaluations": details, "comparisons": pairs, "run": record})
     return figures
 
 
