@@ -53,11 +53,11 @@ def test_a_kernel_is_this_python_with_the_preset_and_the_folders(run, tmp_path, 
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "mine")
     monkeypatch.setenv("TOXRES_DATA_DIR", "some/data")
     monkeypatch.delenv("MALLOC_TOP_PAD_", raising=False)
-    names = ("TOXRES_PRESET", "TOXRES_BUILD_DIR", "TOXRES_DATA_DIR", "MALLOC_TOP_PAD_", "TOKENIZERS_PARALLELISM")
+    names = ("TOXRES_PRESET", "TOXRES_BUILD", "TOXRES_DATA_DIR", "MALLOC_TOP_PAD_", "TOKENIZERS_PARALLELISM")
     done = run(
         f"import os, sys, pathlib\nprint(sys.executable)\nfor name in {names}:\n    print(os.environ[name])\n"
         "print(pathlib.Path.cwd().name)\n"
-        "pathlib.Path(os.environ['TOXRES_FIGURES_DIR'], '01_a.svg').write_text('<svg/>')"
+        "pathlib.Path(os.environ['TOXRES_FIGURES'], '01_a.svg').write_text('<svg/>')"
     )
     lines = stdout(done.path).splitlines()
     assert lines[0] == sys.executable
@@ -91,7 +91,7 @@ def without_ids(text: str) -> list:
 def test_a_failing_cell_is_named_and_nothing_is_written(run, tmp_path):
     with pytest.raises(NotebookError, match=r"^01_it\.ipynb, code cell 3 of 4 failed: ValueError: no such thing$"):
         run(
-            "import os, pathlib\npathlib.Path(os.environ['TOXRES_FIGURES_DIR'], 'f.svg').write_text('')",
+            "import os, pathlib\npathlib.Path(os.environ['TOXRES_FIGURES'], 'f.svg').write_text('')",
             "raise ValueError('no such\\nthing')",
             "1",
         )
@@ -112,6 +112,14 @@ def test_a_rendering_unfit_to_commit_leaves_the_committed_one(run, tmp_path):
         run("import sys\nprint('careful', file=sys.stderr)", check=True)
     assert committed.read_text() == "as it was"
     assert "careful" in stdout(tmp_path / "build" / "notebooks" / "01_it.ipynb")
+
+
+def test_figures_of_the_plots_package_end_where_the_runner_says(run, tmp_path):
+    run(
+        "import matplotlib.pyplot as plt\nfrom toxres.plots import save_figure\n"
+        "figure = plt.figure(figsize=(1, 1))\nsave_figure(figure, '01_line')\nplt.close(figure)"
+    )
+    assert [path.stem for path in (tmp_path / "figures").iterdir()] == ["01_line"]
 
 
 def test_progress_counts_cells(run):
@@ -189,7 +197,7 @@ def project(tmp_path, monkeypatch):
     """`main` at work in tmp_path: one notebook, committed renderings that no test may touch unless in place."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    write = "import os, pathlib\npathlib.Path(os.environ['TOXRES_FIGURES_DIR'], '01_a.svg').write_text('new')"
+    write = "import os, pathlib\npathlib.Path(os.environ['TOXRES_FIGURES'], '01_a.svg').write_text('new')"
     nbformat.write(notebook(write, FIGURE), folder / "01_it.ipynb")
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "01_a.svg").write_text("old")

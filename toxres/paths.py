@@ -7,13 +7,5 @@ from toxres.files import ROOT
 
 
 def build_dir() -> Path:
-    """Folder for checkpoints and whatever else a run produces: `TOXRES_BUILD_DIR`, else `build/` of the project."""
-    return Path(os.environ.get("TOXRES_BUILD_DIR") or ROOT / "build")
-
-
-def figures_dir() -> Path:
-    """Folder a figure is saved to: `TOXRES_FIGURES_DIR`, else `build/figures`.
-
-    Never the committed `figures/`: only `make render` moves the figures of a clean run there.
-    """
-    return Path(os.environ.get("TOXRES_FIGURES_DIR") or build_dir() / "figures")
+    """Folder for checkpoints and whatever else a run produces: `TOXRES_BUILD`, else `build/` of the project."""
+    return Path(os.environ.get("TOXRES_BUILD") or ROOT / "build")

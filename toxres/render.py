@@ -3,8 +3,8 @@
     python -m toxres.render --preset quick --out build/notebooks [NAME...]
     python -m toxres.render --preset full --in-place
 
-A notebook learns how much to do and where to write from its environment: `TOXRES_PRESET`, `TOXRES_BUILD_DIR`
-(checkpoints and whatever else a run produces) and `TOXRES_FIGURES_DIR`. Only `--in-place` writes to the committed
+A notebook learns how much to do and where to write from its environment: `TOXRES_PRESET`, `TOXRES_BUILD`
+(checkpoints and whatever else a run produces) and `TOXRES_FIGURES`. Only `--in-place` writes to the committed
 `notebooks/` and `figures/`, and only what one clean run produced.
 """
 
@@ -96,7 +96,7 @@ def render(
         source: The notebook.
         out: Where the rendered copy goes; may be `source` itself.
         preset: Name of the preset, passed on as `TOXRES_PRESET`.
-        build: Folder for checkpoints and the like, passed on as `TOXRES_BUILD_DIR`.
+        build: Folder for checkpoints and the like, passed on as `TOXRES_BUILD`.
         figures: Folder the notebook's figures are moved to in the end.
         check: Refuse to write a rendering that `check_notebook` objects to.
         on_cell: Called with the number of the cell that starts (1-based) and the number of code cells.
@@ -118,8 +118,8 @@ def render(
             **os.environ,
             **({"TOXRES_DATA_DIR": str(Path(data_dir).resolve())} if data_dir else {}),
             "TOXRES_PRESET": preset,
-            "TOXRES_BUILD_DIR": str(build),
-            "TOXRES_FIGURES_DIR": fresh,
+            "TOXRES_BUILD": str(build),
+            "TOXRES_FIGURES": fresh,
             "IPYTHONDIR": profile,
         }
         _execute(notebook, source, environment, on_cell)
