@@ -103,7 +103,7 @@ def test_a_truncated_body_is_never_put_in_place_and_the_next_call_resumes(server
 
 def test_broken_connections_are_taken_up_again_in_one_call(server, tmp_path):
     server.mode = "cut off"
-    with pytest.raises(DownloadError, match=r"broke off after 180,147 of 256,000"):
+    with pytest.raises(DownloadError, match=r"broke off after 180,148 of 256,000"):
         fetch(server, tmp_path / "file", attempts=3)
     assert server.seen == [None, "bytes=85333-", "bytes=142222-"]
 
@@ -112,8 +112,6 @@ def test_broken_connections_are_taken_up_again_in_one_call(server, tmp_path):
 def test_restart_where_the_server_cannot_resume(server, tmp_path, mode):
     (tmp_path / ".file.part").write_bytes(BODY[:1_000])
     server.mode = mode
-    if mode == "other range":
-        server.mode = "other range"
     fetch(server, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == BODY
     assert server.seen[0] == "bytes=1000-"
