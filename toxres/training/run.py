@@ -28,6 +28,7 @@ from toxres.models.predict import predict_logits
 from toxres.models.tfidf import TfidfModel
 from toxres.training.record import describe_run, provenance
 from toxres.training.rows import TrainingRows, select_rows
+from toxres.training.states import latest_state
 from toxres.training.trainer import build_trainer
 
 
@@ -39,6 +40,7 @@ def train(
     out: str | Path = "build/checkpoints/run",
     *,
     resume: bool = False,
+    replace: bool = False,
     test_fold: int | None = TEST_FOLD,
     validation_fold: int | None = VALIDATION_FOLD,
     held_out: Sequence[str] = (),
@@ -58,6 +60,7 @@ def train(
         seed: Of weights, the order of comments and dropout.
         out: The checkpoint folder to write. Work in progress stands beside it, in `<out>.partial`.
         resume: Go on with an interrupted run in `<out>.partial`; it ends with the weights an unbroken run has.
+        replace: Replace what another run left at `out` or `<out>.partial`, instead of refusing.
         test_fold: Fold of the first source that is kept out.
         validation_fold: Fold of the first source on which the checkpoint is chosen and calibrated and thresholds are
             tuned; None trains on it too, keeps the last weights and leaves thresholds at 0.5.
@@ -79,40 +82,67 @@ def train(
     out = Path(out)
     partial = out.with_name(out.name + ".partial")
     if preset.split == "90/10":
-        test_fold = None
+        test_fold = validation_fold = None
+    taken = out.exists() or out.is_symlink()
+    replaceable = replace and (out / RUN).is_file()
+    refusal = f"{out}: exists and is no finished run of these settings; remove it or choose another --out"
+    if taken and not replaceable and not _is_run_of(out, recipe, preset, seed):
+        raise InputError(refusal)
     if preset.epochs_auxiliary and len(sources) > 1 and init is None and recipe.family == "transformer":
         first = dataclasses.replace(
             preset, epochs=preset.epochs_auxiliary, epochs_auxiliary=0, max_rows=preset.max_rows_auxiliary
         )
         init = train(
             recipe, sources[1:], first, seed, out.with_name(out.name + ".auxiliary"), resume=resume,
-            validation_fold=None, held_out=sources[:1], save_steps=save_steps, progress=progress,
+            replace=replace, validation_fold=None, held_out=sources[:1], save_steps=save_steps, progress=progress,
         )  # fmt: skip
         sources = sources[:1]
     rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
     initial = None if init is None else {key: load_checkpoint(init).run[key] for key in ("key", "recipe", "sources")}
     description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial)
-    if out.exists() or out.is_symlink():
-        if _is_finished(out, description["key"]):
-            return out
-        raise InputError(f"{out}: exists and is no finished run of these settings; remove it or choose another --out")
+    if taken and _is_finished(out, description["key"]):
+        return out
+    if taken and not replaceable:
+        raise InputError(refusal)
     leader = os.environ.get("RANK", "0") == "0"
     if leader:
+        if replace and partial.exists() and not _is_finished(partial, description["key"]):
+            shutil.rmtree(partial)
         _claim(partial, description, resume)
     started = time.monotonic()
-    if recipe.family == "tfidf":
-        model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train))
-        logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
-        history: list[dict] = []
-    else:
-        model, history, logits = _fit(recipe, preset, rows, seed, partial, resume, init, save_steps, progress)
+    try:
+        if recipe.family == "tfidf":
+            model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train))
+            logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
+            history: list[dict] = []
+        else:
+            model, history, logits = _fit(recipe, preset, rows, seed, partial, resume, init, save_steps, progress)
+        if leader:
+            description |= {"seconds": round(time.monotonic() - started, 1), **provenance(), "history": history}
+            _write(out, model, description, rows, logits)
+    except BaseException:
+        if leader and latest_state(partial / "trainer", _processes()) is None:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
     if leader:
-        description |= {"seconds": round(time.monotonic() - started, 1), **provenance(), "history": history}
-        _write(out, model, description, rows, logits)
         shutil.rmtree(partial)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
     return out
+
+
+def _is_run_of(folder: Path, recipe: Recipe, preset: Preset, seed: int) -> bool:
+    """Whether a folder holds a run of these settings, as far as can be said before any comment is read."""
+    wanted = {"recipe": dataclasses.asdict(recipe), "preset": dataclasses.asdict(preset), "seed": seed}
+    try:
+        run = read_json(folder / RUN)
+        return all(run[key] == value for key, value in wanted.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _is_finished(folder: Path, key: str) -> bool:
@@ -130,8 +160,9 @@ def _claim(partial: Path, description: dict, resume: bool) -> None:
         if not _is_finished(partial, description["key"]):
             raise InputError(f"{partial}: an interrupted run of other settings; remove it or choose another --out")
     else:
-        partial.mkdir(parents=True)
-        write_json(partial / RUN, description)
+        with atomic_path(partial) as folder:
+            folder.mkdir()
+            write_json(folder / RUN, description)
 
 
 def _fit(
@@ -173,8 +204,8 @@ def _fit(
         save_steps,
         progress,
     )
-    saved = sorted((folder / "trainer").glob("checkpoint-*"))
-    trainer.train(resume_from_checkpoint=True if resume and saved else None)
+    state = latest_state(folder / "trainer", _processes()) if resume else None
+    trainer.train(resume_from_checkpoint=None if state is None else str(state))
     logits = None
     if rows.validation is not None:
         logits = predict_logits(model, tokenizer, rows.validation["text"].tolist(), preset.max_length)
