@@ -236,6 +236,7 @@ def run_record(scores: list[OutOfFold]) -> dict:
     sources = {entry["name"]: entry["sha256"] for run in runs for entry in run["sources"]}
     return {
         "preset": "full",
+        "rows": max(len(one.ids) for one in scores),
         "sources": sources,
         "trained_at_commits": sorted({run["commit"] for run in runs}),
         "trained_on": max(run["date"] for run in runs)[:10],
