@@ -299,9 +299,12 @@ def test_make_run_ends_with_the_newest_checkpoints(trained):
     from toxres.summary import newest_checkpoints, summary
 
     assert newest_checkpoints(trained.parent) == {"tfidf": trained}
-    text = summary(trained.parent, "synthetic")
-    assert "synthetic comments, split test" in text and "| tfidf" in text and "next:" in text
-    assert "no checkpoints" in summary(trained.parent / "nothing", "synthetic")
+    assert newest_checkpoints(trained.parent, "synthetic", "smoke") == {"tfidf": trained}
+    assert newest_checkpoints(trained.parent, "jigsaw") == newest_checkpoints(trained.parent, preset="full") == {}
+    text = summary(trained.parent, "synthetic", "smoke")
+    assert "synthetic comments, split test; trained at preset smoke" in text and "| tfidf" in text
+    assert f"toxres score YOUR.csv --checkpoint {trained}" in text
+    assert "nothing was trained yet" in summary(trained.parent, "synthetic", "full")
 
 
 def test_ctrl_c_is_130_in_one_line(tmp_path):

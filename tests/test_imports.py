@@ -24,7 +24,7 @@ LADDER = [
     ["triage"],
     ["serving"],
     ["plots", "widgets"],
-    ["api", "scoring", "rules", "readme"],
+    ["api", "lab", "scoring", "rules", "readme"],
     ["summary"],
     ["render", "cli"],
     ["__main__"],

@@ -239,7 +239,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.summary:
         from toxres.summary import summary
 
-        print(summary(build / "checkpoints", source))
+        print(summary(build / "checkpoints", source, preset))
     return 0
 
 

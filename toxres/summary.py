@@ -10,43 +10,58 @@ SUMMARISED = ("tfidf", "baseline", "custom", "ulmfit")
 """The recipes in the table that `make run` ends with."""
 
 
-def newest_checkpoints(folder: str | Path) -> dict[str, Path]:
-    """The newest finished checkpoint of each recipe anywhere under a folder, by recipe name."""
+def newest_checkpoints(folder: str | Path, source: str | None = None, preset: str | None = None) -> dict[str, Path]:
+    """The newest finished checkpoint of each recipe anywhere under a folder, by recipe name.
+
+    Args:
+        folder: Where the checkpoints stand.
+        source: Only those trained on this source and no other.
+        preset: Only those of this preset.
+    """
     from toxres.checkpoint import RUN, load_checkpoint
 
     newest: dict[str, Path] = {}
     for file in sorted(Path(folder).rglob(RUN), key=lambda file: file.stat().st_mtime):
         try:
-            newest[load_checkpoint(file.parent).recipe] = file.parent
+            run = load_checkpoint(file.parent).run
         except InputError:
             continue
+        if source is not None and [entry["name"] for entry in run["sources"]] != [source]:
+            continue
+        if preset is None or run["preset"]["name"] == preset:
+            newest[run["recipe"]["name"]] = file.parent
     return newest
 
 
-def summary(folder: str | Path, source: str) -> str:
-    """The newest tfidf, baseline and custom checkpoints side by side on a source's test split, and what to do next.
+def summary(folder: str | Path, source: str, preset: str) -> str:
+    """The newest checkpoints of one source and preset side by side on its test split, and what to do next.
 
     Args:
         folder: Where the checkpoints stand.
         source: Name of a source.
+        preset: Name of a preset.
     """
-    newest = newest_checkpoints(folder)
+    newest = newest_checkpoints(folder, source, preset)
     chosen = {name: newest[name] for name in SUMMARISED if name in newest}
+    shown = {name: _relative(path) for name, path in chosen.items()}
     if not chosen:
-        return (
-            f"no checkpoints under {folder} yet; next: toxres train baseline --source {source} --out {folder}/baseline"
-        )
+        out = _relative(Path(folder) / "baseline")
+        return f"nothing was trained yet; next: toxres train baseline --source {source} --preset {preset} --out {out}"
     reports = [evaluate(path, source) for path in chosen.values()]
-    table = compare_table({report.name: report.evaluation for report in reports}, title=reports[0].rows.title())
+    title = f"{reports[0].rows.title()}; trained at preset {preset}"
+    table = compare_table({report.name: report.evaluation for report in reports}, title=title)
     cautions = [f"{report.name}: {report.caution}" for report in reports if report.caution]
-    last = list(chosen.values())[-2:]
-    steps = [
-        "next: open the rendered notebooks in build/notebooks, or play with them: .venv/bin/jupyter lab notebooks",
-        f"      toxres compare {' '.join(map(str, last))} --source {source}" if len(last) == 2 else "",
-        f"      toxres score YOUR.csv --checkpoint {last[-1]} --out scores.csv",
-    ]
+    last = list(shown.values())[-2:]
+    steps = ["next: .venv/bin/jupyter lab notebooks                     play with what you have just read"]
+    if len(last) == 2:
+        steps.append(f"      .venv/bin/toxres compare {' '.join(last)} --source {source}")
+    steps.append(f"      .venv/bin/toxres score YOUR.csv --checkpoint {last[-1]} --out scores.csv")
     if source == "synthetic":
         steps.append(
-            "      real comments: put Kaggle's files under data/raw/jigsaw, or set TOXRES_DATA_DIR; then run again"
+            "      real comments: put Kaggle's files into data/raw/jigsaw, or set TOXRES_DATA_DIR; make run again"
         )
-    return "\n".join(["", table, *cautions, "", *filter(None, steps)])
+    return "\n".join(["", table, *cautions, "", *steps])
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
