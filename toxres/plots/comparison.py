@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from toxres.plots.style import (
     BLUE,
@@ -44,7 +45,6 @@ def metric_bars(
     ax = new_axes(ax, max(6.4, 1.5 + 0.34 * scores.size), 4.0)
     width = 0.8 / len(models)
     places = np.arange(len(scores))
-    small = len(models) > 3
     for i, (model, colour) in enumerate(zip(models, colours_of(models), strict=True)):
         values = scores[model].to_numpy(dtype=float)
         where = places + (i - (len(models) - 1) / 2) * width
@@ -57,9 +57,8 @@ def metric_bars(
         for x, value, top in zip(where, values, tops, strict=True):
             told = "–" if np.isnan(value) else f"{value:.2f}".removeprefix("0" if 0 <= value < 1 else "")
             height = 0 if np.isnan(top) else top
-            ax.annotate(
-                told, (x, height), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7.5 if small else 9
-            )
+            above = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center"}
+            ax.annotate(told, (x, height), fontsize=7.5 if len(models) > 3 else 9, **above)
     ax.set_xticks(places, [pretty(name).replace(" ", "\n") for name in scores.index])
     ax.tick_params(axis="x", length=0)
     ax.set_ylabel(metric)
@@ -94,9 +93,9 @@ def forest_plot(
         higher_is_better: False for errors such as ECE: the sides are then named the other way round.
     """
     names = [name for name in differences.index if name != "macro"]
-    rows = {name: len(names) - i for i, name in enumerate(names)} | (
-        {"macro": -0.4} if "macro" in differences.index else {}
-    )
+    rows = {name: len(names) - i for i, name in enumerate(names)}
+    if "macro" in differences.index:
+        rows["macro"] = -0.4
     ax = new_axes(ax, 8.2, 1.5 + 0.42 * len(rows))
     ax.axvline(0, color=MUTED, linewidth=1.1)
     for name, row in rows.items():
@@ -111,19 +110,23 @@ def forest_plot(
         face = colour if excludes else "white"
         size = 72 if name == "macro" else 52
         ax.scatter([value], [row], s=size, facecolor=face, edgecolor=colour, linewidth=1.8, zorder=3)
-        told = f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+        told = f"{value:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
         if "p_value" in differences:
             told += f"  p = {differences.loc[name, 'p_value']:.3f}"
-        ax.annotate(told, (1, row), xytext=(8, 0), family="monospace", **{**beside, "fontsize": 8.8})
+        ax.annotate(told, (1, row), xytext=(8, 0), family="monospace", **(beside | {"fontsize": 8.8}))
     if "macro" in rows:
         ax.axhline(0.3, color=FAINT, linewidth=1)
     ax.set_yticks(list(rows.values()), [pretty(name) for name in rows])
-    ax.set_ylim(min(rows.values()) - 0.6, len(names) + 0.6)
+    ax.set_ylim(min(rows.values()) - 0.6, len(names) + 1.1)
     reach = 1.08 * np.nanmax(np.abs(differences[["low", "high", "difference"]].to_numpy(float)), initial=1e-6)
     ax.set_xlim(-reach, reach)
+    ax.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
     ax.tick_params(axis="y", length=0)
-    better = (second, first) if higher_is_better else (first, second)
-    ax.set_xlabel(f"← {better[0]} better      difference in {metric}      {better[1]} better →")
+    left, right = (second, first) if higher_is_better else (first, second)
+    side = {"xycoords": "axes fraction", "va": "top", "color": MUTED, "fontsize": 9.5}
+    ax.annotate(f"← {pretty(left)} better", (0, 0.99), ha="left", **side)
+    ax.annotate(f"{pretty(right)} better →", (1, 0.99), ha="right", **side)
+    ax.set_xlabel(f"difference in {metric}")
     bare(ax, grid="x")
     ax.spines["left"].set_visible(False)
     return titled(ax, f"{pretty(first)} – {pretty(second)}: {metric}", origin)
@@ -138,6 +141,7 @@ def group_comparison(
     low: pd.DataFrame | None = None,
     high: pd.DataFrame | None = None,
     log: bool = False,
+    as_percent: bool = False,
 ) -> Axes:
     """A quantity of several groups or sources as dots: a row a label, a dot a group, a line between the extremes.
 
@@ -148,7 +152,8 @@ def group_comparison(
         origin: Where the data came from.
         low: Lower ends of intervals, of the shape of `values`.
         high: Upper ends.
-        log: Use a log scale.
+        log: Use a log scale; zeros are then left out.
+        as_percent: Write shares as percentages.
     """
     ax = new_axes(ax, 7.8, 1.5 + 0.46 * len(values))
     groups = list(values.columns)
@@ -164,6 +169,8 @@ def group_comparison(
         ax.scatter(usable[group], heights, label=pretty(group), zorder=3, **style)
     if log:
         ax.set_xscale("log")
+    if as_percent:
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     ax.set_yticks(rows, [pretty(name) for name in values.index])
     ax.set_ylim(-0.6, len(values) - 0.4)
     ax.tick_params(axis="y", length=0)

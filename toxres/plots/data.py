@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 from mpl_toolkits.axes_grid1 import make_axes_locatable
 
+from toxres.errors import InputError
 from toxres.evaluation.arrays import as_targets, known, label_names, positives
 from toxres.labels import JIGSAW_PREVALENCE
 from toxres.plots.style import (
@@ -20,11 +21,15 @@ from toxres.plots.style import (
     ORANGE,
     bare,
     colours_of,
+    legend_below,
     new_axes,
     percent,
     pretty,
     titled,
 )
+
+SLATE, NO_LABEL = "#56707F", "#BDBDBD"
+"""Bars that stand for no single label, and for comments without one."""
 
 
 def prevalence_bars(
@@ -56,14 +61,13 @@ def prevalence_bars(
     for row, value, n, of in zip(rows, share, count, support, strict=True):
         told = f"{percent(value)}  ({n:,} of {of:,})" if of else "unknown"
         above = max(value, (published or {}).get(names[len(names) - 1 - row], 0)) if of else floor
-        ax.annotate(
-            told, (max(above, floor), row), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9.5
-        )
+        beside = {"xytext": (11, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(told, (max(above, floor), row), fontsize=9.5, **beside)
     marks = [(published[name], row) for name, row in zip(names, rows, strict=True) if name in (published or {})]
     if marks:
         style = {"marker": "D", "s": 46, "facecolor": "white", "edgecolor": INK, "linewidth": 1.4, "zorder": 3}
         ax.scatter(*zip(*marks, strict=True), label="Jigsaw's full data, as published", **style)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize=9.5)
+        legend_below(ax)
     ax.set_xscale("log")
     ax.set_xlim(floor, 1)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
@@ -120,11 +124,16 @@ def label_combinations(targets: np.ndarray, labels: Sequence[str] | None = None)
     """Comments by the tuple of labels they carry, most frequent first; only rows where every used label is known.
 
     A label that is unknown on all rows is left aside.
+
+    Raises:
+        InputError: No row knows every used label.
     """
     targets = as_targets(targets, labels)
     used = known(targets).any(axis=0)
     names = np.array(label_names(labels, targets.shape[1]))[used]
     rows = positives(targets[known(targets[:, used]).all(axis=1)][:, used])
+    if not len(rows):
+        raise InputError("label combinations: no comment has a known target for every label; pass one source at a time")
     found = pd.Series([tuple(names[row].tolist()) for row in rows], dtype=object)
     return found.value_counts(sort=True).rename("comments")
 
@@ -144,13 +153,13 @@ def upset_plot(
     counts = label_combinations(targets, labels)
     n_left_out = max(0, len(counts) - max_combinations)
     counts = counts.head(max_combinations)
-    names = [name for name in label_names(labels, np.shape(targets)[1]) if any(name in key for key in counts.index)]
-    total = positives(as_targets(targets, labels)).sum(axis=0)
-    totals = dict(zip(label_names(labels, np.shape(targets)[1]), total, strict=True))
+    targets = as_targets(targets, labels)
+    used = known(targets).any(axis=0)
+    names = np.array(label_names(labels, targets.shape[1]))[used].tolist()
+    totals = dict(zip(names, positives(targets).sum(axis=0)[used], strict=True))
     ax = new_axes(ax, 9.0, 5.6)
     places = np.arange(len(counts))
-    colour = {(): "#B8B8B8"}
-    ax.bar(places, counts, width=0.62, color=[colour.get(key, BLUE) for key in counts.index])
+    ax.bar(places, counts, width=0.62, color=[SLATE if key else NO_LABEL for key in counts.index])
     for place, count in zip(places, counts, strict=True):
         ax.annotate(f"{count:,}", (place, count), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9)
     ax.set_yscale("log")
@@ -189,7 +198,7 @@ def cardinality_bars(
     sizes = pd.Series(counts.to_numpy(), index=[len(key) for key in counts.index]).groupby(level=0).sum()
     ax = new_axes(ax, 6.4, 3.8)
     shade = BLUES(np.linspace(0.35, 0.95, max(len(sizes) - 1, 1)))
-    colours = ["#B8B8B8" if size == 0 else shade[max(0, i - (0 in sizes.index))] for i, size in enumerate(sizes.index)]
+    colours = [NO_LABEL if size == 0 else shade[max(0, i - (0 in sizes.index))] for i, size in enumerate(sizes.index)]
     ax.bar(sizes.index, sizes, width=0.66, color=colours)
     for size, count in sizes.items():
         told = f"{count:,}\n{percent(count / sizes.sum())}"
@@ -225,21 +234,18 @@ def length_histogram(
     series = {name: np.maximum(np.asarray(values, dtype=float), 1) for name, values in series.items()}
     top = max(values.max(initial=2) for values in series.values())
     edges = np.unique(np.round(np.geomspace(1, top + 1, 46))) - 0.5
+    densities = [np.histogram(values, edges)[0] / len(values) / np.diff(np.log(edges)) for values in series.values()]
     ax = new_axes(ax, 7.4, 3.9)
     colours = colours_of(list(series)) if len(series) > 1 else [BLUE]
-    for (name, values), colour in zip(series.items(), colours, strict=True):
+    for (name, values), density, colour in zip(series.items(), densities, colours, strict=True):
         told = f"{name}: {percent((values > cut).mean())} cut off" if cut and name else name
-        share = np.full(len(values), 1 / max(len(values), 1))
-        options = {"bins": edges, "weights": share, "color": colour, "label": told or None}
-        if len(series) > 1:
-            ax.hist(values, histtype="step", linewidth=1.8, **options)
-        else:
-            ax.hist(values, alpha=0.85, **options)
+        filled = {"fill": True, "alpha": 0.85} if len(series) == 1 else {"linewidth": 1.8, "baseline": None}
+        ax.stairs(density, edges, color=colour, label=told or None, **filled)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"{unit} in a comment (log scale)")
-    ax.set_ylabel("comments")
+    ax.set_ylabel("share of comments (density)")
+    ax.tick_params(axis="y", length=0, labelleft=False)
     ax.set_ylim(0, ax.get_ylim()[1] * 1.12)
     if cut:
         ax.axvline(cut, color=ORANGE, linewidth=1.8, linestyle="--")
@@ -249,7 +255,7 @@ def length_histogram(
         point = {"xytext": (6, -4), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
         ax.annotate(told, (cut, 1), color="#B34B00", va="top", fontsize=10, **point)
     if len(series) > 1:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False, fontsize=9.5)
+        legend_below(ax, ncols=3)
     bare(ax, grid="y")
     return titled(ax, f"How long comments are, in {unit}", origin)
 
@@ -278,19 +284,14 @@ def rater_disagreement(
     (colour,) = colours_of([label])
     pale = tuple(0.35 * part + 0.65 for part in to_rgb(colour))
     ax.bar(ends, share, width * 0.88, color=[pale], label=f"unanimous ({percent(share.sum())})")
-    ax.bar(
-        edges[:-1] + width / 2,
-        middle / total,
-        width * 0.88,
-        color=colour,
-        label=f"raters differ ({percent(split.mean())})",
-    )
+    told = f"raters differ ({percent(split.sum() / total)})"
+    ax.bar(edges[:-1] + width / 2, middle / total, width * 0.88, color=colour, label=told)
     ax.axvline(0.5, color=MUTED, linewidth=1, linestyle=":")
-    ax.set_xticks([ends[0], 0, 0.25, 0.5, 0.75, 1, ends[1]], ["none", "0", "¼", "½", "¾", "1", "all"])
+    ax.set_xticks([ends[0], 0.25, 0.5, 0.75, ends[1]], ["none", "¼", "½", "¾", "all"])
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"share of raters who said “{pretty(label)}”")
     ax.set_ylabel("comments")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, frameon=False, fontsize=9.5)
+    legend_below(ax)
     bare(ax, grid="y")
     ax.spines["left"].set_color(FAINT)
     return titled(ax, f"Where raters disagree: {pretty(label)}", origin)

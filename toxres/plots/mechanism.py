@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from toxres.plots.style import BLUES, INK, MUTED, bare, legend_outside, new_axes, titled
+from toxres.plots.style import BLUES, INK, MUTED, ORANGE, bare, legend_outside, new_axes, titled
 
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 5.0)
 """The focusing parameters that Lin et al. 2017 plot."""
+
+NO_DATA = "computed, no data"
 
 
 def focal_loss_values(p: np.ndarray, gamma: float) -> np.ndarray:
@@ -23,9 +25,7 @@ def focal_gradient_values(p: np.ndarray, gamma: float) -> np.ndarray:
     return (1 - p) ** gamma * (1 - p - gamma * p * np.log(p))
 
 
-def focal_gradient(
-    ax: Axes | None = None, *, gammas: Sequence[float] = GAMMAS, origin: str = "computed, no data"
-) -> Axes:
+def focal_gradient(ax: Axes | None = None, *, gammas: Sequence[float] = GAMMAS, origin: str = NO_DATA) -> Axes:
     """How hard a positive pulls on its logit, against the probability it was given; gamma 0 is cross-entropy."""
     ax = _by_gamma(ax, focal_gradient_values, gammas)
     ax.axvspan(0.5, 1, color="#F5F5F5", zorder=0)
@@ -35,7 +35,7 @@ def focal_gradient(
     return titled(ax, "What gamma does to the gradient", origin)
 
 
-def focal_loss(ax: Axes | None = None, *, gammas: Sequence[float] = GAMMAS, origin: str = "computed, no data") -> Axes:
+def focal_loss(ax: Axes | None = None, *, gammas: Sequence[float] = GAMMAS, origin: str = NO_DATA) -> Axes:
     """The focal loss of a positive against the probability it was given; gamma 0 is cross-entropy."""
     ax = _by_gamma(ax, focal_loss_values, gammas)
     ax.set(ylabel="loss", ylim=(0, 5))
@@ -81,9 +81,10 @@ def pooling_sketch(
 def _by_gamma(ax: Axes | None, curve, gammas: Sequence[float]) -> Axes:
     ax = new_axes(ax, 6.8, 4.0)
     p = np.linspace(1e-4, 1 - 1e-4, 800)
-    for gamma, shade in zip(gammas, np.linspace(0.3, 1.0, max(len(gammas) - 1, 1)).tolist() + [1.0], strict=False):
+    shades = iter(np.linspace(0.3, 1.0, len(gammas)))
+    for gamma in gammas:
         plain = gamma == 0
-        colour = "#E66100" if plain else BLUES(shade)
+        colour = ORANGE if plain else BLUES(next(shades))
         told = "γ = 0 (cross-entropy)" if plain else f"γ = {gamma:g}"
         ax.plot(p, curve(p, gamma), color=colour, linewidth=2.4 if plain else 1.9, label=told)
     ax.set(xlim=(0, 1), xlabel="probability given to the true class")

@@ -19,9 +19,8 @@ INK, MUTED, FAINT = "#222222", "#666666", "#D9D9D9"
 BLUE, ORANGE = "#0072B2", "#E66100"
 """The two ends of everything that diverges; also before and after, first and second model."""
 
-BLUE_ORANGE = LinearSegmentedColormap.from_list(
-    "blue_orange", ["#00507F", BLUE, "#9CC9E3", "#F7F7F7", "#F6BE91", ORANGE, "#994000"]
-)
+DIVERGING = ("#00507F", BLUE, "#9CC9E3", "#F7F7F7", "#F6BE91", ORANGE, "#994000")
+BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", DIVERGING)
 """Diverging: blue is below the middle, orange above."""
 
 BLUES = LinearSegmentedColormap.from_list("white_blue", ["#FFFFFF", "#CFE4F1", "#76B3D8", BLUE, "#003F66"])
@@ -112,32 +111,23 @@ def new_axes(ax: Axes | None, width: float = 7.0, height: float = 4.2) -> Axes:
 
 def titled(ax: Axes, title: str, origin: str) -> Axes:
     """Put the title above `ax`, and under it, in grey, where the data came from."""
-    ax.set_title(
-        title, loc="left", pad=24 if origin else 10, fontsize=STYLE["axes.titlesize"], fontweight="bold", color=INK
-    )
+    font = {"fontsize": STYLE["axes.titlesize"], "fontweight": "bold", "color": INK}
+    ax.set_title(title, loc="left", pad=24 if origin else 10, **font)
     if origin:
-        ax.annotate(
-            origin,
-            (0, 1),
-            xytext=(0, 8),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            color=MUTED,
-            fontsize=9.5,
-        )
+        above = {"xycoords": "axes fraction", "xytext": (0, 8), "textcoords": "offset points"}
+        ax.annotate(origin, (0, 1), color=MUTED, fontsize=9.5, **above)
     return ax
 
 
 def legend_outside(ax: Axes, **options) -> None:
     """Put the legend to the right of the data."""
-    settings = {
-        "loc": "center left",
-        "bbox_to_anchor": (1.01, 0.5),
-        "frameon": False,
-        "fontsize": 9.5,
-        "borderaxespad": 0.3,
-    }
-    ax.legend(**(settings | options))
+    place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "borderaxespad": 0.3}
+    ax.legend(**({"frameon": False, "fontsize": 9.5} | place | options))
+
+
+def legend_below(ax: Axes, *, ncols: int = 2) -> None:
+    """Put the legend under the axis' own label."""
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=ncols, frameon=False, fontsize=9.5)
 
 
 def bare(ax: Axes, *, grid: str | None = None) -> None:
