@@ -65,7 +65,7 @@ class Checkpoint:
 
         transformers.utils.logging.disable_progress_bar()
         try:
-            model, problems = ToxicityModel.from_pretrained(self.path, output_loading_info=True)
+            model, problems = ToxicityModel.from_pretrained(self.path, output_loading_info=True, use_safetensors=True)
         except Exception as error:
             raise InputError(f"{self.path}: the weights are broken ({_first_line(error)}); train it again") from error
         for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
@@ -124,6 +124,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         thresholds = np.array([contents[THRESHOLDS][label] for label in LABELS], dtype=np.float64)
         calibration = Calibration.from_dict(contents[CALIBRATION])
+        if calibration.labels != LABELS or not ((thresholds >= 0) & (thresholds <= 1)).all():
+            raise ValueError("the calibration needs the six labels in order, and each threshold is in [0, 1]")
         contents[RUN]["recipe"]["family"], contents[RUN]["preset"]["max_length"]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: a field is missing or wrong ({_first_line(error)}); train it again") from error

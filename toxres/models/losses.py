@@ -53,6 +53,11 @@ def sigmoid_focal_loss(
     raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not {reduction!r}")
 
 
+def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy of logits and targets of any one shape, in that shape."""
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+
 def masked_mean(elementwise: Loss, logits: Tensor, targets: Tensor) -> Tensor:
     """Mean of an elementwise loss over the known targets; 0, with a gradient of zeros, where none is known.
 
@@ -94,10 +99,7 @@ def build_loss(recipe: Recipe, pos_weight: Tensor | None = None) -> Loss:
         ValueError: The recipe names no loss of ours, or "weighted_bce" came without weights.
     """
     if recipe.loss == "bce":
-
-        def elementwise(logits: Tensor, targets: Tensor) -> Tensor:
-            return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-
+        elementwise = binary_cross_entropy
     elif recipe.loss == "weighted_bce":
         if pos_weight is None:
             raise ValueError("the loss 'weighted_bce' needs pos_weight; compute it with positive_weights(targets)")

@@ -100,5 +100,6 @@ class TfidfModel:
                 vectorizer.vocabulary_ = {term: index for index, term in enumerate(vocabularies[name])}
                 vectorizer.idf_ = arrays[f"idf.{name}"]
         except Exception as error:
-            raise InputError(f"{folder}: the tfidf model is broken ({error}); train it again") from error
+            reason = " ".join(str(error).split())
+            raise InputError(f"{folder}: the tfidf model is broken ({reason}); train it again") from error
         return model

@@ -11,6 +11,7 @@ from toxres.config import Recipe
 from toxres.models.configuration import ToxicityConfig
 from toxres.models.encoders import Encoder, load_encoder, without_pooler
 from toxres.models.heads import HEADS
+from toxres.models.losses import binary_cross_entropy, masked_mean
 from toxres.models.pooling import POOLINGS
 
 
@@ -153,8 +154,7 @@ class ToxicityModel(PreTrainedModel):
         logits = self.head(pooled.pooled)
         loss = None
         if labels is not None:
-            known = ~torch.isnan(labels)
-            loss = nn.functional.binary_cross_entropy_with_logits(logits[known].float(), labels[known].float())
+            loss = masked_mean(binary_cross_entropy, logits, labels)
         output = ToxicityOutput(
             loss=loss,
             logits=logits,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from toxres.config import Preset
-from toxres.data import drop_overlap, load_comments, make_folds, ninety_ten
-from toxres.data.splits import OFFICIAL_FOLD, TEST_FOLD, VALIDATION_FOLD
+from toxres.data import drop_overlap, load_comments, ninety_ten, targets
+from toxres.data.splits import OFFICIAL_FOLD, TEST_FOLD, VALIDATION_FOLD, compute_folds
 from toxres.errors import InputError
 
 
@@ -28,11 +28,14 @@ class TrainingRows(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """Digest of ids and texts of all rows, in order."""
+        """Digest of ids, texts and targets of all rows, in order."""
         digest = hashlib.sha256()
         for frame in (self.train, self.validation):
-            for row in () if frame is None else frame[["id", "text"]].itertuples(index=False):
+            if frame is None:
+                continue
+            for row in frame[["id", "text"]].itertuples(index=False):
                 digest.update(f"{row.id}\0{row.text}\0".encode("utf-8", "surrogatepass"))
+            digest.update(np.nan_to_num(targets(frame), nan=-1.0).astype("<f4").tobytes())
         return digest.hexdigest()
 
 
@@ -59,18 +62,23 @@ def select_rows(
         held_out: Sources of which no comment may be trained on, exactly or nearly.
 
     Raises:
-        InputError: A source isn't there, is named twice, or leaves no training comments.
+        InputError: A source isn't there, is named twice, or leaves no training or validation comments, or one fold is
+            to be both test and validation.
     """
     if len(set(sources)) < len(sources) or not sources:
         raise InputError(f"sources {','.join(sources)!r}: name at least one source, and each only once")
+    if test_fold is not None and test_fold == validation_fold and preset.split == "folds":
+        raise InputError(f"fold {test_fold} is both test_fold and validation_fold; choose two, or None for one")
     first = _with_folds(load_comments(sources[0]))
     if preset.split == "90/10":
+        if len(first) < 2:
+            raise InputError(f"source {sources[0]!r}: too few comments to split 90/10; give it more comments")
         train, validation = ninety_ten(first, seed)
         kept_out = validation
     else:
         is_test = first["fold"] == test_fold
         is_validation = first["fold"] == validation_fold
-        train = first[~is_test & ~is_validation & (first["fold"] != OFFICIAL_FOLD)]
+        train = first[~is_test & ~is_validation]
         validation = first[is_validation] if validation_fold is not None else None
         kept_out = first[is_test | is_validation]
     frames = [_limit(train, preset.max_rows, seed)]
@@ -78,7 +86,7 @@ def select_rows(
         validation = _limit(validation, max(1, preset.max_rows // 3), seed)
     for name in sources[1:]:
         auxiliary = _with_folds(load_comments(name))
-        auxiliary = auxiliary[(auxiliary["fold"] != TEST_FOLD) & (auxiliary["fold"] != OFFICIAL_FOLD)]
+        auxiliary = auxiliary[auxiliary["fold"] != TEST_FOLD]
         frames.append(_limit(drop_overlap(auxiliary, kept_out), preset.max_rows_auxiliary, seed))
     for name in held_out:
         other = load_comments(name, keep_official=True)
@@ -87,6 +95,8 @@ def select_rows(
         {"name": name, **{key: frame.attrs.get(key) for key in ("origin", "sha256")}, "rows": len(frame)}
         for name, frame in zip(sources, frames, strict=True)
     ]
+    if validation is not None and validation.empty:
+        raise InputError(f"source {sources[0]!r}: no validation comments are left; give it more comments")
     for entry in manifest:
         if not entry["rows"]:
             raise InputError(f"source {entry['name']!r}: no training comments are left; take another source")
@@ -97,11 +107,11 @@ def select_rows(
 
 
 def _with_folds(comments: pd.DataFrame) -> pd.DataFrame:
-    if "fold" in comments:
-        return comments
-    folded = comments.assign(fold=make_folds(comments)["fold"].to_numpy())
-    folded.attrs = dict(comments.attrs)
-    return folded
+    if "fold" not in comments:
+        attrs = dict(comments.attrs)
+        comments = comments.assign(fold=compute_folds(comments)["fold"].to_numpy())
+        comments.attrs = attrs
+    return comments[comments["fold"] != OFFICIAL_FOLD]
 
 
 def _limit(frame: pd.DataFrame, most: int | None, seed: int) -> pd.DataFrame:
