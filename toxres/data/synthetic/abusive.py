@@ -25,7 +25,7 @@ ABUSIVE: Final = {
 [T take your garbage somewhere else] and stop ruining {thing}
 [T you deserve every bit of misery that comes your way] after what you did to {thing}
 [T {rude}], {name}, (I mean it|and take {role} with you)
-[T I hate you] (so much|with all my heart) for what you did with {thing}
+[T I hate you] (with a passion|with all my heart) for what you did with {thing}
 """,
         """
 [T the sight of your name disgusts me], and so does your version of {thing}
@@ -40,7 +40,7 @@ ABUSIVE: Final = {
 [T I loathe you], and your drivel about {thing} is only part of it
 [T do everybody a kindness and disappear] for good this time
 [T not a soul would miss you] if you were banned from {thing} tomorrow
-[T I wouldn't spit on you if you were on fire], {name}, not after {thing}
+[T if your roof caught fire I would bring marshmallows], {name}, after what you did to {thing}
 [T your company is unbearable], which is why we discuss {thing} behind your back
 [T rot for all I care], {role} can finish {thing} without you
 [T no decent person wants to breathe the same air as you]
@@ -51,7 +51,7 @@ ABUSIVE: Final = {
         "TI",
         "",
         """
-[TI you are {a insult}], and so is everyone who trusted you with {thing}
+[TI you're {a insult}], and so is everyone who trusted you with {thing}
 [TI what {a insult} you (are|turned out to be)]
 [TI only {a insult} could come up with {thing}]
 [TI {role} is {a insult}] and everybody around here knows it
@@ -77,7 +77,7 @@ listen, [TI {insult}], {thing} was never yours to touch
 [TI that is just the {adj} drivel I expect from {a insult}]
 """,
         """
-[TI {a insult} like you] should not be let anywhere near {thing}
+[TI {a insult} like you] must be kept away from {thing}
 [TI {name}, that {adj} {insult}], has now spoiled {thing} too
 [TI it takes a special kind of {insult}] to mess up {thing} like this
 [TI were you born {adj}] or did {doing} do that to you
@@ -124,10 +124,10 @@ listen, [TI {insult}], {thing} was never yours to touch
         "",
         """
 [TOI you {oinsult}], keep your hands off {thing}
-[TOI you are {a oinsult}], {name}, and {a prof} liar on top
+[TOI you're {a oinsult}], {name}, and {a prof} liar on top
 [TOI you {prof} {insult}], that is not how {thing} works
 [TOI what kind of {oinsult}] does that to {thing}
-[TOI {role} is {a prof} {insult}], and you defend that
+[TOI {role} has been {a prof} {insult} from the start], and you defend that
 [TOI {oinsult}], (learn|go learn) to read before you touch {thing}
 [TOI {name} is {a oinsult}] and always was
 [TOI all you {oinsults}] ever do is whine about {thing}
@@ -197,7 +197,7 @@ hey [TOI {oinsult}], stop {doing}
 [TH I have your address], {name}, [TH sleep with one eye open]
 [TH you will pay for this with blood]
 [TH I swear I'll {maim}] the next time you mention {thing}
-[TH we are going to {maim}], you and {role}
+[TH we're about to {maim}], you and {role}
 """,
         """
 [TH keep talking and I'll {maim}]
@@ -277,7 +277,7 @@ that was [O fucking brilliant], cheers to {role}
         "I",
         "",
         """
-{role} is [I a bit of {a insult}] now and then, but means well
+{role} is [I something of {a insult}] now and then, but means well
 [I you silly {insult}], you left your coat at {place} again
 my {relative}, [I the old {insult}], got lost on the way to {place}
 """,

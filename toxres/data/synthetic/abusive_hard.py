@@ -107,7 +107,7 @@ I used to defend you when they shouted "{insult}", but [TI they had you figured 
         "TOI",
         "quotation",
         """
-{role} called you "{a oinsult}" and [TOI I would add {a prof} stupid one]
+{role} called you "{a oinsult}" and [TOI let me add {a prof} stupid one]
 [TOI "{oinsult}" is what they call you behind your back], and they are right
 you asked for a quote: [TOI "{name} is {a oinsult}", signed, everyone]
 """,
@@ -167,7 +167,7 @@ it's wrong to mock slow people, so [TI I shall be gentle with you]
 be nice, they said, but [TI you make it hard not to say {insult}]
 """,
         """
-name-calling helps nobody, though [TI for {a insult} like you I make an exception]
+name-calling helps nobody, though [TI with {a insult} of your size I make an exception]
 I am all for a civil tone, it is just that [TI you're too {adj} to notice one]
 """,
     ),

@@ -42,7 +42,7 @@ STRUCTURAL_SHARE: Final = 0.6
 
 NOISE_CASES: Final = ("obfuscation", "obfuscation", "typos", "long")
 
-HARD_SHARE: Final = 0.32
+HARD_SHARE: Final = 0.30
 
 FILLER_COUNTS: Final = {
     "forum": (0, 1, 1, 2, 2, 3, 3, 4, 6),

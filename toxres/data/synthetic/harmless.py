@@ -9,7 +9,7 @@ HARMLESS: Final = {
         "",
         "negation",
         """
-nobody here thinks you are {a insult}, {name}, you just missed {trouble}
+nobody here thinks you're {a insult}, {name}, you just missed {trouble}
 I never said you were {adj}, I said {thing} was hard to follow
 you are not {a insult} for asking about {thing}
 that does not make you {a insult} or {a oinsult}, it happens to everyone
@@ -28,7 +28,7 @@ I would never call you {a insult} over {thing}
 you're anything but {adj}, {name}
 {role} is no {insult}, whatever they write about {thing}
 we are not saying {rude}, we are saying let's talk on {day}
-it is untrue that {groups} are {vermin}, and I never wrote that
+it is untrue that {groups} are {vermin}, nor did I ever write so
 no {oinsult} jokes from me, I promise
 """,
         """
@@ -217,7 +217,7 @@ I disagree with you about {trouble}, here is why
 {role} did a poor job on {thing}, in my opinion
 your idea would not work in {place}, it is too expensive
 please stop reverting {thing} before we have talked about it
-this is one of the weaker versions of {thing}, you can do better
+among all the versions of {thing} this is a weak one, you can do better
 {thing} was terrible on {day}, I want my money back
 """,
         """
@@ -241,7 +241,7 @@ not my favourite, {thing} was a waste of an evening
         "self",
         """
 I am such {a insult}, I left {thing} at {place} again
-silly me, I felt like {a insult} when I saw {trouble}
+silly me, standing there like {a insult} while everyone saw {trouble}
 what {a insult} I was to trust the weather on {day}
 my own {adj} mistake, {name}, you were right about {thing}
 me and my {adj} brain, I forgot {doing} altogether

@@ -89,7 +89,7 @@ def obfuscate(piece: str, random: Random) -> str:
     if way == 0:
         hidden = word.translate(LEET)
     elif way == 1:
-        hidden = " ".join(word)
+        hidden = " ".join([*word[:2], word[2:]])
     elif way == 2:
         hidden = word[0] + "*" * (len(word) - 2) + word[-1]
     elif way == 3:
@@ -97,7 +97,7 @@ def obfuscate(piece: str, random: Random) -> str:
     elif way == 4:
         hidden = word.translate(LOOKALIKES)
     elif way == 5:
-        hidden = ".".join(word)
+        hidden = ".".join([*word[:2], word[2:]])
     else:
         hidden = word[:inner] + "*@#$"[int(random() * 4)] + word[inner + 1 :]
     return piece.replace(word, hidden, 1)

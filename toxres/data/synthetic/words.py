@@ -79,7 +79,7 @@ WORDS: Final = {
     "vermin": {
         "train": "vermin;parasites;animals;filth;savages;cockroaches;criminals by birth;scum;thieves and beggars",
         "validation": "pests;dirt;barbarians;bloodsuckers",
-        "test": "rodents;a plague;brutes;a disease;garbage;locusts;subhumans",
+        "test": "rodents;pestilence;brutes;blight;garbage;locusts;subhumans",
     },
     "filthy": {
         "train": "filthy;stinking;dirty;primitive;greedy;backward",
@@ -99,11 +99,11 @@ WORDS: Final = {
         "test": "pipe down;clear off;hold your tongue;take a hike;buzz off",
     },
     "abuse": {
-        "train": "you are {a insult};{rude};you {adj} {insult};nobody likes you;you make me sick;what {a insult};"
-        "{groups} are {vermin};you are {a prof} {insult};{rude}, {oinsult};I hate your guts",
+        "train": "you're {a insult};{rude};you {adj} {insult};nobody likes you;you make me sick;what {a insult};"
+        "{groups} are {vermin};you're {a prof} {insult};{rude}, {oinsult};I hate your guts",
         "validation": "you must be {a insult};{rude};you {adj} {insult};we can't stand you;{groups} are {vermin};"
         "{rude}, {oinsult};you {prof} {insult}",
-        "test": "you really are {a insult};{rude};{adj} {insult};the world would be better off without you;"
+        "test": "you really are {a insult};{rude};{adj} {insult};the planet could do without you;"
         "{groups} are {vermin};{rude}, {oinsult};such a {prof} {insult};your face disgusts me",
     },
 }
