@@ -8,15 +8,33 @@ import numpy as np
 import pandas as pd
 
 from toxres.checkpoint import Checkpoint, load_checkpoint
-from toxres.config import get_preset
+from toxres.config import ABLATION, get_preset
 from toxres.data import load_comments, targets
 from toxres.errors import InputError
 from toxres.evaluation import Evaluation, evaluate_probs
 from toxres.evaluation.arrays import sigmoid
 from toxres.files import ROOT, read_json
 from toxres.paths import build_dir
+from toxres.results import read_headline
 
 RESULTS = ROOT / "data" / "results"
+
+ABLATION_FIGURES = {
+    "macro_ap": "macro AP",
+    "rare_ap": "rare AP",
+    "macro_f1_tuned": "macro-F1, tuned",
+    "macro_ece": "macro ECE",
+}
+"""Headline figures of an arm of the ablation, and what tables call them."""
+
+ABLATION_QUESTIONS = {("ap", "macro"): "macro AP", ("ap", "rare"): "rare-label AP", ("ece", "macro"): "ECE"}
+"""Metric and row of a comparison that the ablation's verdict speaks of, and what it calls them."""
+
+EFFECTS = {
+    "Attention pooling instead of [CLS]": [("attention_bce", "cls_bce"), ("attention_focal", "cls_focal")],
+    "Focal loss instead of BCE": [("cls_focal", "cls_bce"), ("attention_focal", "attention_bce")],
+}
+"""What the ablation varies, and the pairs of arms that differ in nothing else."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +139,67 @@ def verdict(what: str, row: pd.Series | dict, metric: str, digits: int = 3) -> s
         return f"{what}: no difference in {metric} could be shown, {interval}."
     good = (difference > 0) != any(metric.lower().startswith(name) for name in ("ece", "brier"))
     return f"{what}: {'better' if good else 'worse'} in {metric}, {interval}."
+
+
+def pooling_weights(checkpoint: Checkpoint, text: str) -> tuple[list[str], dict[str, list[float]]]:
+    """The tokens of a text, and how much of each goes into the pooled vector under [CLS], mean and the model's pooling.
+
+    Args:
+        checkpoint: A model with attention pooling.
+        text: One short text; special tokens are kept.
+
+    Returns:
+        T tokens, and T weights that sum to 1 by the name of the pooling.
+    """
+    import torch
+
+    batch = checkpoint.tokenizer(text, return_tensors="pt", truncation=True, max_length=checkpoint.max_length)
+    tokens = checkpoint.tokenizer.convert_ids_to_tokens(batch["input_ids"][0].tolist())
+    with torch.inference_mode():
+        output = checkpoint.model(**batch.to(checkpoint.model.device), output_attention_weights=True)
+    count = len(tokens)
+    return tokens, {
+        "[CLS]": [1.0] + [0.0] * (count - 1),
+        "mean": [1 / count] * count,
+        checkpoint.model.config.pooling: output.attention_weights[0].tolist(),
+    }
+
+
+def ablation_table() -> pd.DataFrame:
+    """The headline figures of the ablation: a row an arm, means over the seeds."""
+    figures = read_headline()
+    arms = {arm: {key: figures.get(f"ablation.{arm}.{key}") for key in ABLATION_FIGURES} for arm in ABLATION}
+    return pd.DataFrame(arms).T.astype(float).rename(columns=ABLATION_FIGURES)
+
+
+def seeds(ablation: dict) -> int:
+    """With how many seeds the arms of the ablation were trained."""
+    return int(comparison(ablation, ABLATION[1], ABLATION[0], "ap").loc["macro", "n_seeds"])
+
+
+def ablation_verdict(ablation: dict) -> str:
+    """The ablation in a few sentences, nulls included: what pooling does, what the loss does, to ranking and ECE."""
+    sentences = []
+    for what, pairs in EFFECTS.items():
+        for metric, label, name in (
+            ("ap", "macro", "macro AP"),
+            ("ap", "rare", "rare-label AP"),
+            ("ece", "macro", "ECE"),
+        ):
+            rows = [comparison(ablation, *pair, metric).loc[label] for pair in pairs]
+            shown = [row for row in rows if row["low"] > 0 or row["high"] < 0]
+            signs = {np.sign(row["difference"]) for row in shown}
+            if not shown:
+                told = "no effect could be shown"
+            elif len(signs) == 1:
+                told = (
+                    f"{'raises' if signs == {1.0} else 'lowers'} it, shown in {len(shown)} of {len(rows)} pairs of arms"
+                )
+            else:
+                told = "raises it in one pair of arms and lowers it in another"
+            mean = np.mean([row["difference"] for row in rows])
+            sentences.append(f"- **{what}**, {name}: {told} (mean difference {mean:+.3f}).")
+    return "\n".join(sentences)
 
 
 def _clear_output() -> None:

@@ -30,6 +30,9 @@ NOTEBOOKS = ROOT / "notebooks"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 """Added for presets whose encoder is embedded: nothing then waits for a hub."""
 
+TRANSPORT = "tcp" if os.name == "nt" else "ipc"
+"""How a kernel is talked to: over sockets in the file system, which no other user can read, where there are such."""
+
 KERNEL_DEFAULTS = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONHASHSEED": "0",
@@ -165,7 +168,7 @@ def _execute(notebook, source: Path, environment: dict[str, str], on_cell: Calla
             cell.outputs, cell.execution_count = [], None
     client = NotebookClient(
         notebook,
-        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython()),
+        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython(), transport=TRANSPORT),
         timeout=None,
         record_timing=False,
         store_widget_state=False,
