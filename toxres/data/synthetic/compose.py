@@ -6,14 +6,16 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from toxres.data.synthetic import noise
-from toxres.data.synthetic.abusive import ABUSIVE, MILD
+from toxres.data.synthetic.abusive import ABUSIVE
 from toxres.data.synthetic.abusive_hard import ABUSIVE_HARD
+from toxres.data.synthetic.everyday import EVERYDAY
 from toxres.data.synthetic.grammar import LETTERS, Family, Rendering, Sequence, parse, render
 from toxres.data.synthetic.harmless import HARMLESS
+from toxres.data.synthetic.mild import MILD
 from toxres.data.synthetic.topics import FILLERS, OPENERS, TOPIC_SLOTS, TOPICS
 from toxres.data.synthetic.words import word_lists
 
-FAMILIES: Final[dict[str, Family]] = ABUSIVE | MILD | ABUSIVE_HARD | HARMLESS
+FAMILIES: Final[dict[str, Family]] = ABUSIVE | MILD | ABUSIVE_HARD | HARMLESS | EVERYDAY
 """Every family of templates by name."""
 
 GROUPS: Final = ("forum", "news", "chat")

@@ -100,6 +100,8 @@ def obfuscate(piece: str, random: Random) -> str:
         hidden = ".".join([*word[:2], word[2:]])
     else:
         hidden = word[:inner] + "*@#$"[int(random() * 4)] + word[inner + 1 :]
+    if hidden == word:
+        hidden = word[:inner] + "*" + word[inner + 1 :]
     return piece.replace(word, hidden, 1)
 
 

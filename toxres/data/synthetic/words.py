@@ -1,4 +1,4 @@
-"""Word lists. Those that carry a label are disjoint between splits: what is common to them is what they mean.
+"""Word lists. Those that carry a label are disjoint between splits, but for the plainest profanity.
 
 A list is written as one string, entries divided by ";". Entries may hold mark-up of `toxres.data.synthetic.grammar`.
 """
