@@ -137,7 +137,10 @@ def test_a_threshold_of_each_row_is_used_for_that_row():
 
 
 def test_a_score_at_the_threshold_is_positive():
-    assert f1(np.array([[1.0], [0.0]]), np.array([[0.5], [0.4]]), 0.5)[0] == 1.0
+    targets, probs = np.array([[1.0], [0.0]]), np.array([[0.5], [0.4]])
+    assert f1(targets, probs, 0.5)[0] == 1.0
+    row = evaluate_probs(targets, probs, [0.5], labels=("toxic",)).per_label.iloc[0]
+    assert (row["precision"], row["recall"], row["f1_tuned"]) == (1, 1, 1)
 
 
 def test_finding_nothing_scores_zero_with_undefined_precision():
