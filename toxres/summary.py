@@ -58,7 +58,7 @@ def summary(folder: str | Path, source: str, preset: str) -> str:
     steps.append(f"      .venv/bin/toxres score YOUR.csv --checkpoint {last[-1]} --out scores.csv")
     if source == "synthetic":
         steps.append(
-            "      real comments: put Kaggle's files into data/raw/jigsaw, or set TOXRES_DATA_DIR; make run again"
+            "      real comments: put Kaggle's files into data/raw/jigsaw or set TOXRES_DATA_DIR, and make run"
         )
     return "\n".join(["", table, *cautions, "", *steps])
 
