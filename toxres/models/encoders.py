@@ -51,7 +51,7 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
         else:
             config = _with_dropout(transformers.AutoConfig.from_pretrained(path), dropout)
             model = AutoModel.from_pretrained(path, config=config)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
             f"encoder {name!r} can't be loaded ({reason}); name 'minilm', a folder with config.json and "

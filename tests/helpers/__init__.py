@@ -1,0 +1,1 @@
+"""What several test modules make for themselves: comments, tiny encoders, trained smoke checkpoints."""
