@@ -116,6 +116,13 @@ def ablation_figures(scores: OutOfFold) -> dict[str, float]:
     return pd.DataFrame(table).mean().to_dict() | {"seeds": len(table)}
 
 
+HEADLINE_GROUPS = {
+    "jigsaw.oof": ("oof", OOF_MODELS, oof_figures),
+    "ablation": ("ablation", ABLATION, ablation_figures),
+}
+"""Groups of headline figures: the experiment, its models, and what is computed of each."""
+
+
 def oof_comparisons(folder: Path = RESULTS) -> list[dict]:
     """Pairs of models on the same Jigsaw comments, all rows pooled, by paired bootstrap: see `comparison_rows`."""
     pairs = [("baseline", "tfidf"), ("custom", "tfidf"), ("custom", "baseline"), ("tfidf_all", "tfidf")]
@@ -214,11 +221,7 @@ def _on_common_folds(one: OutOfFold, other: OutOfFold) -> tuple[OutOfFold, OutOf
 def summarise(folder: Path = RESULTS) -> dict[str, float]:
     """Compute every figure the committed scores give, and write them into `headline.json`. Returns them, flat."""
     figures: dict[str, float] = {}
-    groups = {
-        "jigsaw.oof": ("oof", OOF_MODELS, oof_figures),
-        "ablation": ("ablation", ABLATION, ablation_figures),
-    }
-    for group, (experiment, names, compute) in groups.items():
+    for group, (experiment, names, compute) in HEADLINE_GROUPS.items():
         scores = [read_out_of_fold(experiment, name, folder) for name in names]
         values = {f"{group}.{one.name}": compute(one) for one in scores}
         update_headline(values, run_record(scores), folder / "headline.json")

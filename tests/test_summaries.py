@@ -1,0 +1,100 @@
+"""The committed figures follow from the committed scores, and the synthetic corpus is as hard as it should be."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toxres.data import load_comments, targets
+from toxres.errors import InputError
+from toxres.evaluation.metrics import auroc
+from toxres.files import read_json, write_json
+from toxres.labels import LABELS
+from toxres.results import read_headline
+from toxres.training import summaries
+from toxres.training.experiments import RESULTS, write_probs
+from toxres.training.summaries import oof_figures, read_out_of_fold
+
+STALE = "the corpus changed: run `python -m toxres.training.experiments synthetic` anew, its old results removed"
+
+
+def test_headline_figures_are_those_of_the_committed_scores(data_dir, tmp_path):
+    if not (RESULTS / "ablation.json").exists():
+        pytest.fail("data/results/ablation.json is not committed; run the experiments and the summaries")
+    committed = read_headline()
+    for group, (experiment, names, compute) in summaries.HEADLINE_GROUPS.items():
+        for name in names:
+            for key, value in compute(read_out_of_fold(experiment, name)).items():
+                assert committed[f"{group}.{name}.{key}"] == pytest.approx(value, abs=1e-9), (group, name, key)
+
+
+def test_committed_details_are_those_of_the_committed_scores(data_dir):
+    for experiment, name in (("oof", "custom"), ("ablation", "attention_focal")):
+        details = read_json(RESULTS / f"{experiment}.json")["evaluations"][name]["macro"]
+        computed = read_out_of_fold(experiment, name).fitted.evaluation.macro
+        assert details["ap"] == pytest.approx(computed["ap"], abs=1e-9)
+
+
+def test_no_committed_score_is_of_a_comment_its_model_was_trained_on(data_dir):
+    folds = load_comments("jigsaw").set_index("id")["fold"]
+    for file in sorted(RESULTS.glob("*/*-fold[0-9].json")):
+        if file.parent.name == "synthetic":
+            continue
+        run = read_json(file)
+        ids = pd.read_csv(file.with_suffix(".csv"), dtype={"id": str})["id"]
+        assert run["test_fold"] == int(file.stem[-1])
+        assert (folds.loc[ids] == run["test_fold"]).all()
+        assert len(ids) == (folds == run["test_fold"]).sum()
+
+
+def test_synthetic_corpus_is_easier_for_an_encoder_than_for_ngrams():
+    comments = load_comments("synthetic", split="test")
+    scores = {}
+    for name in ("tfidf", "baseline"):
+        table = pd.read_csv(RESULTS / "synthetic" / f"{name}-fold0.csv", dtype={"id": str})
+        assert table["id"].tolist() == comments["id"].tolist(), STALE
+        recorded = read_json(RESULTS / "synthetic" / f"{name}-fold0.json")["sources"][0]["sha256"]
+        assert recorded == comments.attrs["sha256"], STALE
+        scores[name] = np.nanmean(auroc(targets(comments), table[list(LABELS)].to_numpy()))
+    assert scores["baseline"] - scores["tfidf"] >= 0.03, scores
+
+
+@pytest.fixture
+def two_folds(tmp_path):
+    """Made-up scores of two folds of the synthetic corpus."""
+    comments = load_comments("synthetic")
+    for fold in (0, 1):
+        rows = comments[comments["fold"] == fold]
+        noise = np.random.default_rng(fold).uniform(0, 0.4, (len(rows), len(LABELS)))
+        write_probs(tmp_path / "oof" / f"made-fold{fold}.csv", rows["id"], 0.5 * targets(rows) + noise)
+        write_json(tmp_path / "oof" / f"made-fold{fold}.json", {"fold": fold})
+    return tmp_path
+
+
+def test_out_of_fold_scores_keep_their_rows(two_folds):
+    scores = read_out_of_fold("oof", "made", two_folds, "synthetic")
+    comments = load_comments("synthetic").set_index("id")
+    assert (comments.loc[scores.ids, "fold"].to_numpy() == scores.folds).all()
+    np.testing.assert_array_equal(scores.targets, targets(comments.loc[scores.ids]))
+    assert oof_figures(scores)["macro_auroc"] > 0.99
+
+
+def test_scores_of_a_comment_in_another_fold_are_refused(two_folds):
+    (two_folds / "oof" / "made-fold1.csv").rename(two_folds / "oof" / "made-fold2.csv")
+    (two_folds / "oof" / "made-fold1.json").rename(two_folds / "oof" / "made-fold2.json")
+    with pytest.raises(InputError, match="not in fold 2"):
+        read_out_of_fold("oof", "made", two_folds, "synthetic")
+
+
+def test_one_fold_is_not_enough(two_folds):
+    (two_folds / "oof" / "made-fold1.csv").unlink()
+    with pytest.raises(InputError, match="scores of 1 folds"):
+        read_out_of_fold("oof", "made", two_folds, "synthetic")
+
+
+def test_models_are_compared_on_common_folds_only(two_folds):
+    one = read_out_of_fold("oof", "made", two_folds, "synthetic")
+    other = dataclasses.replace(one, ids=one.ids[::-1])
+    with pytest.raises(InputError, match="different comments"):
+        summaries._on_common_folds(one, other)
