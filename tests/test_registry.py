@@ -46,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = BODY[::-1] if mode == "wrong" else BODY + b"more" if mode == "too long" else BODY
         if asked and mode not in ("no ranges", "wrong", "cut off, no ranges", "refuses ranges"):
             self.send_response(206)
-            first = 0 if mode == "other range" else start
+            first = start + 1 if mode == "other range" else start
             self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
             body = body[first:]
         else:
