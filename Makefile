@@ -53,8 +53,11 @@ stress: $(STAMP) ## the long tests: full fuzz, kill and load counts
 	if [ $$code -eq 5 ]; then echo "no test is marked stress"; code=0; fi; \
 	exit $$code
 
-render: $(STAMP) ## the committed notebooks and figures: preset full, on real data (hours)
+render: $(STAMP) ## the committed results, notebooks and figures: preset full, on real data (hours, resumable)
+	@for name in synthetic oof ablation; do $(PY) -m toxres.training.experiments $$name --workers 2; done
+	@$(PY) -m toxres.training.summaries
 	@$(PY) -m toxres.render --preset full --in-place
+	@$(PY) -m toxres.readme
 
 data: $(STAMP) ## download the public sources, verified, into data/cache
 	@$(PY) -m toxres data pull
