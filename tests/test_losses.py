@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toxres.config import BASELINE, CUSTOM, Recipe
@@ -47,6 +47,7 @@ def batch(rows: int = 7, seed: int = 0, unknown: float = 0.4) -> tuple[torch.Ten
 logit_lists = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=20)
 
 
+@settings(max_examples=60, deadline=None)
 @given(logit_lists, st.integers(0, 2**20), st.sampled_from([-1.0, 0.0, 0.25, 1.0]))
 def test_focal_on_hard_targets_is_the_published_one(logits, bits, alpha):
     logits = torch.tensor(logits, dtype=torch.float64)
@@ -57,6 +58,7 @@ def test_focal_on_hard_targets_is_the_published_one(logits, bits, alpha):
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
 @given(logit_lists, st.floats(0, 1))
 def test_focal_without_focus_is_cross_entropy(logits, target):
     logits = torch.tensor(logits, dtype=torch.float64)
@@ -113,6 +115,7 @@ def test_gradient_of_the_masked_mean_by_finite_differences(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_mean_is_over_the_known_targets_alone(name, seed):
     logits, targets = batch(seed=seed)

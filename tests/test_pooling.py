@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toxres.models.pooling import POOLINGS, AttentionPooling, ClsPooling, MeanPooling, masked_softmax, weighted_sum
@@ -38,6 +38,7 @@ batches = st.tuples(
 
 
 @pytest.mark.parametrize("name", POOLINGS)
+@settings(max_examples=60, deadline=None)
 @given(batches)
 def test_weights_are_shares_that_extra_padding_leaves_alone(name, batch):
     lengths, extra, seed, scale = batch
@@ -56,6 +57,7 @@ def test_weights_are_shares_that_extra_padding_leaves_alone(name, batch):
     torch.testing.assert_close(long.pooled, short.pooled)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.floats(-50, 50, width=32), min_size=1, max_size=6), min_size=1, max_size=4))
 def test_attention_is_a_softmax_over_the_real_tokens(rows):
     width = max(map(len, rows)) + 1
