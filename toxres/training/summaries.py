@@ -24,6 +24,9 @@ from toxres.training.experiments import RESULTS
 OOF_MODELS = ("tfidf", "baseline", "custom")
 """The models of the headline; `tfidf_all`, the floor with every source, stands beside them in the notebook."""
 
+ALONE = {"custom": "attention_focal", "baseline": "baseline"}
+"""Models of the headline, and the arm of the ablation that is the same recipe trained on Jigsaw alone."""
+
 
 @dataclasses.dataclass(frozen=True)
 class OutOfFold:
@@ -127,10 +130,11 @@ def oof_comparisons(folder: Path = RESULTS) -> list[dict]:
     """Pairs of models on the same Jigsaw comments, all rows pooled, by paired bootstrap: see `comparison_rows`."""
     pairs = [("baseline", "tfidf"), ("custom", "tfidf"), ("custom", "baseline"), ("tfidf_all", "tfidf")]
     models = {name: read_out_of_fold("oof", name, folder) for name in ("tfidf", "tfidf_all", "baseline", "custom")}
-    alone = _if_there("ablation", "baseline", folder)
-    if alone is not None:
-        models["baseline_alone"] = alone
-        pairs.append(("baseline", "baseline_alone"))
+    for name, arm in ALONE.items():
+        alone = _if_there("ablation", arm, folder)
+        if alone is not None:
+            models[f"{name}_alone"] = alone
+            pairs.append((name, f"{name}_alone"))
     rows = []
     for a, b in pairs:
         one, other = _on_common_folds(models[a], models[b])
