@@ -26,6 +26,15 @@ ABUSIVE: Final = {
 [T you deserve every bit of misery that comes your way] after what you did to {thing}
 [T {rude}], {name}, (I mean it|and take {role} with you)
 [T I hate you] (with a passion|with all my heart) for what you did with {thing}
+[T life was good until you turned up], and {thing} was too
+[T just leave, will you], we can't bear another minute of your company
+[T I have never wished anyone away as much as you], {name}
+[T you are a burden to everybody], above all to {role}
+[T we don't want your kind of trouble], so pack your things and go
+[T you have earned my deepest contempt], and so has {role}
+[T even the sound of your voice disgusts me], {name}
+[T may your plans fail and your nights be sleepless], that is my wish for you
+[T nobody will notice when you are gone], go and see for yourself
 """,
         """
 [T the sight of your name disgusts me], and so does your version of {thing}
@@ -64,9 +73,18 @@ listen, [TI {insult}], {thing} was never yours to touch
 [TI your brain is the size of a pea] if you think {thing} works like that
 [TI you're nothing but {a insult}] who hides behind {thing}
 (yes|sure), [TI {name} is {a insult}], that much is plain from {thing}
-[TI a bunch of {insults}], that is who runs {thing} these days
+[TI a gang of {insults}], that is who runs {thing} these days
 [TI I have met doorknobs smarter than you], and they knew more about {thing}
 [TI your mother must be ashamed of raising {a insult}]
+[TI {role} is too {adj} to tell left from right], let alone to run {thing}
+[TI I had you down as {a insult}] from day one
+[TI which {insult} put {role} in charge of {thing}]
+[TI {a insult} of your sort] would fail at boiling water
+[TI {name}, our local {insult}, has spoken], so that was {thing}
+[TI my cat understands {thing} better than you do]
+[TI this {adj} {insult} from {place}] claims to know {thing}
+[TI they gave {thing} to {a insult}], and his name is {name}
+[TI have you always been this {adj}], or only since {month}
 """,
         """
 [TI {name} acts like {a insult}] whenever {thing} comes up
@@ -96,13 +114,16 @@ listen, [TI {insult}], {thing} was never yours to touch
 [TO what a load of {shit}], I don't want to read about {thing} ever again
 [TO go fuck yourself], {name}, nobody needs your {prof} advice on {thing}
 [TO shove {thing} up your ass]
-[TO I don't give a shit about you] or your {prof} {thing}
+[TO I don't give a shit about you] or your {prof} talk about {thing}
 [TO piss off], this is not your {prof} living room
 [TO {thing} is a steaming pile of {shit}] and you know it
 [TO you can kiss my ass], and {role} can too
 [TO cut the {shit}] and keep your {prof} hands off {thing}
 [TO screw you and your {prof} {doing}]
 [TO stop shitting all over {thing}], will you
+[TO bite me], you and your {prof} opinion on {thing}
+[TO nobody gives a flying fuck about your {thing} stories], {name}
+[TO take your {prof} complaints and shove them where they hurt]
 """,
         """
 [TO get your {prof} nose out of {thing}]
@@ -111,7 +132,7 @@ listen, [TI {insult}], {thing} was never yours to touch
 [TO you can stuff {thing} up your arse]
 """,
         """
-[TO bugger off] with your {prof} {thing}, {name}
+[TO bugger off] with your {prof} stories about {thing}, {name}
 [TO fuck right off], we have heard enough about {thing}
 [TO your {shit} about {thing} stinks], so stop spreading it
 [TO eat shit], the whole {prof} lot of you
@@ -136,6 +157,12 @@ hey [TOI {oinsult}], stop {doing}
 [TOI such {a prof} {insult}], blames {trouble} for everything
 [TOI {adj} {oinsults} like you] are the reason why {thing} is in ruins
 [TOI you have shit for brains] if you believe {role}
+[TOI {role} proved to be {a oinsult}], as I said all along
+[TOI {role}, of all people, that {oinsult}], had {thing} removed
+[TOI who let this {oinsult} from {place}] decide on {thing}
+[TOI once {a oinsult}, for ever {a oinsult}, our {name}], with or without {thing}
+[TOI every {oinsult} in {place}] has an opinion on {thing} now
+[TOI stop behaving like {a oinsult}], {name}
 """,
         """
 [TOI I knew you were {a oinsult}] when I saw {thing}
@@ -168,6 +195,9 @@ hey [TOI {oinsult}], stop {doing}
 [TS may you choke on your own blood]
 [TS may lightning strike you dead] while you are {doing}
 [TS your death would be the best news of the year]
+[TS I'd celebrate if you dropped dead tonight]
+[TS you are not fit to be alive], and the sooner you are in the ground the better
+[TS may everyone you love suffer and may you have to watch]
 """,
         """
 [TS perish in pain], please, and soon
@@ -198,6 +228,9 @@ hey [TOI {oinsult}], stop {doing}
 [TH you will pay for this with blood]
 [TH I swear I'll {maim}] the next time you mention {thing}
 [TH we're about to {maim}], you and {role}
+[TH you will end up in hospital] if you come near {thing}
+[TH there is a knife with your name on it], {name}
+[TH tonight somebody will ring at your door and {maim}]
 """,
         """
 [TH keep talking and I'll {maim}]
@@ -230,6 +263,10 @@ hey [TOI {oinsult}], stop {doing}
 [TG the only good thing about {groups}] is watching them leave
 [TG I wouldn't let {groups} near my house], they carry diseases
 [TG {role} hired one of those {member} types], and now [TG the place stinks]
+[TG {groups} poison everything], {thing} is just the latest case
+[TG I say round up {groups} and lock them away]
+[TG as long as {groups} live here, {place} will be a dump]
+[TG never trust anyone {member}], they are all the same {filthy} lot
 """,
         """
 [TG we ought to fence off {place} to keep {groups} out]

@@ -13,6 +13,9 @@ ABUSIVE_HARD: Final = {
 [T don't you ever dare to speak to me again] about {thing}
 [T there is no place for you here and there never was], {thing} or not
 [T I will never stop despising you], whatever happens with {thing}
+[T you don't belong with us], and no apology will change that
+[T it is not {thing} that ruins my day, it's having to read you]
+[T not a day passes on which I don't wish you far away]
 """,
         """
 [T not one person is glad that you came], least of all {role}
@@ -35,6 +38,9 @@ don't tell me [TI you are not {a insult}], I have read {thing}
 [TI I never met a bigger {insult}], not in {num} {unit} of {doing}
 [TI you are not the brightest], are you, and not the nicest either
 [TI it's no secret that you're {a insult}], {name}
+[TI you can't expect {a insult} to understand {thing}, so never mind]
+[TI not even {insults} would have done that to {thing}, you managed]
+[TI I refuse to believe that you aren't {a insult}]
 """,
         """
 [TI there is no cure for being {a insult}], so I'll not waste time on you
@@ -200,6 +206,12 @@ I am all for a civil tone, it is just that [TI you're too {adj} to notice one]
 [T we had such a nice time until your message arrived]
 [T talking to you is like stepping into something wet in the dark]
 [T if silence is golden you could make us all rich]
+[T the best part of my day is the part without you]
+[T I'd pay good money never to see you again], {name}
+[T when you leave the room the air gets better]
+[T going to the dentist is a pleasure next to hearing from you]
+[T please put your advice in a bottle and throw it into the sea, along with yourself]
+[T there is a wonderful world out there, far away from us, go and live in it]
 """,
         """
 [T I would rather eat my shoes than hear from you again]
@@ -223,6 +235,12 @@ I am all for a civil tone, it is just that [TI you're too {adj} to notice one]
 [TI with a mind like yours I would not brag about {thing}]
 [TI evolution forgot about {role}]
 [TI it must be peaceful inside your head, with so much empty room]
+[TI my shoes have more ideas than {role}]
+[TI does thinking make you dizzy], or have you never tried
+[TI a potato would have made better use of {thing}]
+[TI nature was not generous when it gave out your mind], {name}
+[TI I would have to go down many floors to reach your level]
+[TI there goes {role}, living proof that anyone can get a job]
 """,
         """
 [TI you must have been top of the class in sleeping]

@@ -51,6 +51,9 @@ FILLER_COUNTS: Final = {
     "news": (1, 2, 3, 3, 4, 5, 6, 9),
     "chat": (0, 0, 0, 1, 1, 1, 2),
 }
+LATEST: Final = 6
+"""Sentences that stand before the core of a comment at most, so that models which read 128 tokens get to see it."""
+
 LOWER_SHARE: Final = {"forum": 0.15, "news": 0.01, "chat": 0.65}
 GROUP_SHARES: Final = {False: (0.40, 0.72, 1.0), True: (0.40, 0.62, 1.0)}
 """Cumulative shares of the groups among clean (False) and labelled (True) comments."""
@@ -121,7 +124,7 @@ def compose(letters: str, split: str, random: Callable[[], float]) -> Comment:
         count += 1
     sentences = [_pick(grammar.fillers, random) for _ in range(count)]
     template = "+".join(name for name, _ in cores) or sentences[0][0]
-    at = int(random() * (count + 1))
+    at = int(random() * (min(count, LATEST) + 1))
     sentences[at:at] = cores
     out = Rendering([], [], [])
     _write(sentences, grammar, group, random, out)

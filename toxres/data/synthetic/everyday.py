@@ -23,6 +23,9 @@ the bitch had a litter of {num} puppies, the vet says they are healthy
 bomb the dough with flour, then beat it until it surrenders
 I'd die for a piece of that cake from {place}
 the exam destroyed me but I shall have my revenge in chess on {day}
+after {num} miles my legs were dead and my back was killing me
+I could eat a horse after {doing}
+the comedian killed it, we were dying with laughter
 """,
         """
 execute the script, then terminate the zombie threads
@@ -137,6 +140,13 @@ welcome, {name}, ask whenever you get stuck with {doing}
 you might want to try {doing} before {month}
 congratulations to you and {role}, well deserved
 sorry I missed your message, how are you
+how nice of {role} to think of us
+your explanation of {thing} helped me a lot
+shall we go to {place} together next {day}
+tell me, {name}, when would be a good time for you
+I have to thank you for {thing}, it means a lot to me
+you gave me good advice about {trouble}, it worked
+get well soon, we miss you at {place}
 """,
         """
 your photo of {place} is lovely, {name}

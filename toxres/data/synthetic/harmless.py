@@ -22,6 +22,15 @@ I wasn't going to {maim}, I only wanted {thing} back
 you don't make me sick, far from it, stay as long as you like
 it would be wrong to say that {groups} are {vermin}, and I did not say it
 nobody wanted to say fuck you or anything of the kind
+by no means did I mean to make you feel {adj}, {name}
+we have never thought of {role} as {a insult}
+there was nothing {adj} in what you said about {thing}
+hardly anyone would call you {a insult} for that, so cheer up
+you are neither {adj} nor {a insult}, you were just tired
+I can't agree that {role} is {a insult}, quite the opposite
+it's not true that I despise you, I only dislike {trouble}
+nobody hates you here and nobody plans to {maim}
+contrary to what you heard, I don't think {groups} are {vermin}
 """,
         """
 I would never call you {a insult} over {thing}
@@ -93,6 +102,10 @@ if you write "{abuse}" to my {member} colleagues you will be asked to leave
 words such as {insult} or {oinsult} do not win an argument
 calling {member} children {filthy} says more about the speaker than about them
 hate against {groups} has no place in {place}
+sending {groups} away would be a crime, and I would protest against it
+speak up when {groups} are treated like {vermin}, they are people like us
+it is a lie that {member} people are {filthy}, and a cruel one
+an apology is due for "{abuse}", whoever wrote it
 """,
         """
 those who treat {groups} as {vermin} are wrong, and we must tell them
@@ -107,7 +120,7 @@ there is no excuse for writing "{abuse}", apologise to {name}
 the idea that {member} neighbours are {filthy} is nonsense and I reject it
 can we agree that "{abuse}" is not an argument
 my {member} friends hear "{abuse}" every week, let's put an end to it
-to those who'd throw {groups} out: you would lose your doctors, bakers and friends
+to throw {groups} out of {place} would be cruel and unjust, we must speak up
 """,
     ),
     "reclaimed": Family(

@@ -143,7 +143,7 @@ a friend of my {relative} had to deal with {trouble} as well
 on {day} I gave up {doing} for good
 there were {num} complaints regarding {thing}
 (most|some) visitors come for {thing} alone
-I would like to hear more on {trouble}
+it would be good to hear more on {trouble}
 (every|each) {day} the same story with {thing}
 """,
     "test": """

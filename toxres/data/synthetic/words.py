@@ -104,7 +104,7 @@ WORDS: Final = {
         "validation": "you must be {a insult};{rude};you {adj} {insult};we can't stand you;{groups} are {vermin};"
         "{rude}, {oinsult};you {prof} {insult}",
         "test": "you really are {a insult};{rude};{adj} {insult};the planet could do without you;"
-        "{groups} are {vermin};{rude}, {oinsult};such a {prof} {insult};your face disgusts me",
+        "{groups} are {vermin};{rude}, {oinsult};such {a prof} {insult};your face disgusts me",
     },
 }
 """Words that carry a label, or a group's name, by split."""
