@@ -1,7 +1,11 @@
 """The notebook runner, on notebooks made here."""
 
 import json
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -120,6 +124,38 @@ def test_figures_of_the_plots_package_end_where_the_runner_says(run, tmp_path):
         "figure = plt.figure(figsize=(1, 1))\nsave_figure(figure, '01_line')\nplt.close(figure)"
     )
     assert [path.stem for path in (tmp_path / "figures").iterdir()] == ["01_line"]
+
+
+def test_a_kernel_that_does_not_start_is_named(run, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(NotebookError, match=r"^01_it\.ipynb: no kernel could be started: Kernel died"):
+        run("1")
+
+
+def test_no_kernel_and_no_socket_is_left(run, tmp_path):
+    done = run("import os\nprint(os.getpid())")
+    assert not Path("/proc", stdout(done.path).strip()).exists()
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["01_it.ipynb"]
+
+
+def test_ctrl_c_is_130_and_ends_the_kernel(tmp_path):
+    pid = tmp_path / "pid"
+    wait = f"import os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(60)"
+    nbformat.write(notebook(wait), tmp_path / "01_it.ipynb")
+    script = (
+        "import sys, pathlib\nfrom toxres import render\n"
+        f"render.NOTEBOOKS = pathlib.Path({str(tmp_path)!r})\n"
+        f"sys.exit(render.main(['--preset', 'smoke', '--out', {str(tmp_path / 'out')!r}]))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
+    while not (pid.exists() and pid.read_text()):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "toxres.render: interrupted\n")
+    assert not Path("/proc", pid.read_text()).exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_progress_counts_cells(run):

@@ -9,8 +9,12 @@ A notebook learns how much to do and where to write from its environment: `TOXRE
 """
 
 import argparse
+import asyncio
+import atexit
+import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -114,7 +118,7 @@ def render(
     data_dir = os.environ.get("TOXRES_DATA_DIR")
     started = time.monotonic()
     build.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="figures-", dir=build) as fresh, tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(prefix="figures-", dir=build) as fresh, tempfile.TemporaryDirectory() as private:
         environment = {
             **KERNEL_DEFAULTS,
             **(OFFLINE if get_preset(preset).encoder in (MINILM, TINY) else {}),
@@ -123,9 +127,9 @@ def render(
             "TOXRES_PRESET": preset,
             "TOXRES_BUILD": str(build),
             "TOXRES_FIGURES": fresh,
-            "IPYTHONDIR": profile,
+            "IPYTHONDIR": private,
         }
-        _execute(notebook, source, environment, on_cell)
+        _execute(notebook, source, environment, Path(private) / "kernel", on_cell)
         strip_volatile(notebook)
         text = nbformat.writes(notebook) + "\n"
         if check and (problems := notebook_problems(notebook, len(text.encode()))):
@@ -139,11 +143,13 @@ def render(
     return Rendered(out, time.monotonic() - started)
 
 
-def _execute(notebook, source: Path, environment: dict[str, str], on_cell: Callable[[int, int], None] | None) -> None:
+def _execute(
+    notebook, source: Path, environment: dict[str, str], socket: Path, on_cell: Callable[[int, int], None] | None
+) -> None:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     class ThisPython(KernelSpecManager):
         """Whatever kernels the user has installed, the kernel is this interpreter's own."""
@@ -155,9 +161,14 @@ def _execute(notebook, source: Path, environment: dict[str, str], on_cell: Calla
     code_cells = [
         index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()
     ]
-    running = [0]
+    running, interrupted = [0], []
+
+    def interrupt() -> None:
+        interrupted.append(asyncio.ensure_future(client.km.shutdown_kernel(now=True)))
 
     def started(cell, cell_index):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
         if cell_index in code_cells:
             running[0] = code_cells.index(cell_index) + 1
             if on_cell is not None:
@@ -166,10 +177,12 @@ def _execute(notebook, source: Path, environment: dict[str, str], on_cell: Calla
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    address = {"transport": "ipc", "ip": str(socket)} if TRANSPORT == "ipc" else {}
     client = NotebookClient(
         notebook,
-        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython(), transport=TRANSPORT),
+        km=AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython(), **address),
         timeout=None,
+        startup_timeout=300,
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(source.resolve().parent)}},
@@ -177,13 +190,17 @@ def _execute(notebook, source: Path, environment: dict[str, str], on_cell: Calla
     )
     where = f"{source.name}, code cell"
     try:
-        client.execute(env=environment)
+        client.execute(env=environment, cleanup_kc=True)
     except CellExecutionError as error:
         message = " ".join(str(error.evalue).split())
         raise NotebookError(f"{where} {running[0]} of {len(code_cells)} failed: {error.ename}: {message}") from error
-    except (CellTimeoutError, DeadKernelError) as error:
-        message = "the kernel died (out of memory?)" if isinstance(error, DeadKernelError) else "timed out"
-        raise NotebookError(f"{where} {running[0]} of {len(code_cells)} failed: {message}") from error
+    except DeadKernelError as error:
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise NotebookError(f"{where} {running[0]} of {len(code_cells)} failed: the kernel died") from error
+    except RuntimeError as error:
+        atexit.unregister(client._cleanup_kernel)
+        raise NotebookError(f"{source.name}: no kernel could be started: {error}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
