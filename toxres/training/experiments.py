@@ -101,10 +101,10 @@ def runs_oof() -> list[Run]:
 def runs_ablation() -> list[Run]:
     """Pooling x loss on Jigsaw alone, and the baseline, to weigh what the other sources bring.
 
-    Each seed has a test fold of its own, the same for every arm: five seeds score every comment once.
+    Each seed has a test fold of its own, the same for every arm: five seeds score every comment once. Two epochs each.
     """
     arms = [(arm, fold) for fold in FOLDS for arm in ABLATION] + [("baseline", fold) for fold in FOLDS]
-    return [Run("ablation", f"{arm}-fold{fold}", arm, ("jigsaw",), fold, seed=fold + 1) for arm, fold in arms]
+    return [Run("ablation", f"{arm}-fold{fold}", arm, ("jigsaw",), fold, seed=fold + 1, epochs=2) for arm, fold in arms]
 
 
 def runs_synthetic() -> list[Run]:
