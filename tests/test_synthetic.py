@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toxres.data.synthetic import generate, stream
-from toxres.data.synthetic.compose import CLEAN_CASES, FAMILIES, GROUPS, compose
+from toxres.data.synthetic.compose import CLEAN_CASES, FAMILIES, GROUPS, HARD_SHARE, compose
 from toxres.data.synthetic.grammar import LETTERS, SPLITS, Rendering, article, parse, render
 from toxres.data.synthetic.mix import COMBINATIONS, sample_combinations, split_sizes
 from toxres.data.synthetic.noise import mistype, obfuscate, slang
@@ -200,7 +200,7 @@ def test_lengths_and_registers(comments):
 def test_hard_cases_have_the_right_labels(comments):
     labelled = comments[list(LABELS)].any(axis=1)
     for part in (comments[labelled], comments[~labelled]):
-        assert 0.25 <= (part["case"] != "").mean() <= 0.35
+        assert abs((part["case"] != "").mean() - HARD_SHARE) < 0.01
     assert set(comments.loc[~labelled, "case"]) == {"", *CLEAN_CASES}
     both = {"negation", "quotation", "counter_speech", "reclaimed", "obfuscation", "typos", "long"}
     toxic = comments["toxic"] == 1
@@ -223,8 +223,9 @@ def test_the_words_of_abuse_stand_in_clean_comments_too(comments):
 def test_every_combination_in_every_split(letters):
     draw = np.random.default_rng(3).random
     for split in SPLITS:
-        for _ in range(5):
-            comment = compose(letters, split, draw)
+        for hard in (True, False, True, False, True):
+            comment = compose(letters, split, draw, hard)
+            assert (comment.case != "") == hard
             assert {label for _, _, label in comment.spans} == {LETTERS[letter] for letter in letters}
 
 

@@ -160,7 +160,7 @@ hey [TOI {oinsult}], stop {doing}
 [TOI {role} proved to be {a oinsult}], as I said all along
 [TOI {role}, of all people, that {oinsult}], had {thing} removed
 [TOI who let this {oinsult} from {place}] decide on {thing}
-[TOI once {a oinsult}, for ever {a oinsult}, our {name}], with or without {thing}
+[TOI born {a oinsult} and never grew out of it], our {name}, with or without {thing}
 [TOI every {oinsult} in {place}] has an opinion on {thing} now
 [TOI stop behaving like {a oinsult}], {name}
 """,

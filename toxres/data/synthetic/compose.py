@@ -45,6 +45,7 @@ STRUCTURAL_SHARE: Final = 0.6
 NOISE_CASES: Final = ("obfuscation", "obfuscation", "typos", "long")
 
 HARD_SHARE: Final = 0.30
+"""Share of hard cases among labelled and among clean comments."""
 
 FILLER_COUNTS: Final = {
     "forum": (0, 1, 1, 2, 2, 3, 3, 4, 6),
@@ -108,13 +109,13 @@ def compile_grammar(split: str, chat: bool) -> Grammar:
     return Grammar(cores, fillers, topics, {group: parse(text, words, slots) for group, text in branches.items()})
 
 
-def compose(letters: str, split: str, random: Callable[[], float]) -> Comment:
-    """Write one comment that carries exactly the labels of `letters`, from the templates of `split`."""
+def compose(letters: str, split: str, random: Callable[[], float], hard: bool = False) -> Comment:
+    """Write one comment, a `hard` case or a plain one, that carries exactly the labels of `letters`."""
     shares = GROUP_SHARES[bool(letters)]
     draw = random()
     group = GROUPS[0] if draw < shares[0] else GROUPS[1] if draw < shares[1] else GROUPS[2]
     grammar = compile_grammar(split, group == "chat" and random() < 0.6)
-    case, units = _plan(letters, grammar, random)
+    case, units = _plan(letters, grammar, random, hard)
     cores = [_pick(grammar.cores[unit], random) for unit in units]
     counts = FILLER_COUNTS[group]
     count = counts[int(random() * len(counts))]
@@ -137,9 +138,8 @@ def _pick(choices: list, random: Callable[[], float]):
     return choices[int(random() * len(choices))]
 
 
-def _plan(letters: str, grammar: Grammar, random: Callable[[], float]) -> tuple[str, list[tuple[str, str]]]:
+def _plan(letters: str, grammar: Grammar, random: Callable[[], float], hard: bool) -> tuple[str, list[tuple[str, str]]]:
     """The case of a comment and the (letters, case) of the families that together make its labels true."""
-    hard = random() < HARD_SHARE
     if not letters:
         if not hard:
             return "", [("", "")] if random() < 0.5 else []

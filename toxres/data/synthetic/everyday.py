@@ -56,7 +56,7 @@ with respect, {name}, your summary of {thing} misses the main point
 sorry, but {thing} is badly written and far too long
 you made a mistake in {thing}, could you have another look
 I disagree with you about {trouble}, here is why
-{role} did a poor job on {thing}, in my opinion
+as I see it, {role} did a poor job on {thing}
 your idea would not work in {place}, it is too expensive
 please stop reverting {thing} before we have talked about it
 among all the versions of {thing} this is a weak one, you can do better

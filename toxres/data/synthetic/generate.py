@@ -1,13 +1,13 @@
 """The corpus as comments: any size, seeded, whole or in chunks."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 
-from toxres.data.synthetic.compose import Comment, compose
+from toxres.data.synthetic.compose import HARD_SHARE, Comment, compose
 from toxres.data.synthetic.grammar import LETTERS, SPLITS
 from toxres.data.synthetic.mix import sample_combinations, split_sizes
 from toxres.errors import InputError
@@ -62,15 +62,21 @@ def _chunks(n: int, seed: int, split: str | None, chunk_size: int) -> Iterator[p
     draw = random.Random(int(rng.integers(2**62))).random
     prefix = f"syn-{split or 'all'}-{seed}-{n}-"
     seen: set[bytes] = set()
+    credit = [draw(), draw()]
     for start in range(0, max(n, 1), chunk_size):
         chosen = [rows[at] for at in order[start : start + chunk_size]]
-        comments = [_new(letters, part, draw, seen) for part, letters in chosen]
+        comments = []
+        for part, letters in chosen:
+            credit[letters != ""] += HARD_SHARE
+            hard = credit[letters != ""] >= 1
+            credit[letters != ""] -= hard
+            comments.append(_new(letters, part, draw, hard, seen))
         yield _table(comments, chosen, [f"{prefix}{start + row:06d}" for row in range(len(comments))])
 
 
-def _new(letters: str, split: str, draw, seen: set[bytes]) -> Comment:
+def _new(letters: str, split: str, draw: Callable[[], float], hard: bool, seen: set[bytes]) -> Comment:
     for _ in range(RETRIES):
-        comment = compose(letters, split, draw)
+        comment = compose(letters, split, draw, hard)
         digest = blake2b(comment.text.lower().encode(), digest_size=8).digest()
         if digest not in seen:
             break

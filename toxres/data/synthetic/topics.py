@@ -106,7 +106,7 @@ I (have|'ve) been {doing} for {num} {unit} now and {thing} still surprises me
 we (talked|spoke) about {thing} on {day} and (nothing|little|not much) has changed since
 my {relative} (thinks|says|believes) that {trouble} is the real (problem|issue|reason)
 {role} (promised|told us|announced) an answer by {day}
-there is {trouble} again, which makes {doing} (harder|slower|less fun) than it needs to be
+there is {trouble} again, which makes {doing} (harder|slower|less fun) than necessary
 {role} from {place} did (some|most) of the work on {thing}
 (last|this) {month} I spent {num} {unit} {doing}
 (does|did) anybody (know|remember) who started {thing}
@@ -143,7 +143,7 @@ a friend of my {relative} had to deal with {trouble} as well
 on {day} I gave up {doing} for good
 there were {num} complaints regarding {thing}
 (most|some) visitors come for {thing} alone
-it would be good to hear more on {trouble}
+more news on {trouble} would be welcome
 (every|each) {day} the same story with {thing}
 """,
     "test": """
