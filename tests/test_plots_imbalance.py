@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from toxres.data.statistics import truncation
-from toxres.plots.imbalance import rater_panels, share_bars, truncation_curves, vocabulary_heatmap
+from toxres.plots.imbalance import rater_panels, share_bars, spread_panels, truncation_curves, vocabulary_heatmap
 from toxres.plots.tables import titled_table
 
 matplotlib.use("Agg")
@@ -67,6 +67,17 @@ def test_raters_get_a_panel_a_source_and_a_note_where_there_is_none():
     assert len(fig.axes) == 2
     assert {"civil_spans, 3 comments", "davidson, 3 comments"} <= set(texts(fig))
     assert "no source at hand says how its raters voted" in texts(rater_panels({"hard": hard}))
+
+
+def test_the_spread_is_drawn_from_end_to_end(recwarn):
+    table = pd.DataFrame({"ap": [0.5, np.nan], "f1": [0.4, np.nan]}, index=["toxic", "threat"])
+    table = table.join(table.add_suffix("_low") - 0.1).join(table.add_suffix("_high") + 0.2)
+    fig = spread_panels({"one fold": table, "all": table}, origin="jigsaw")
+    fig.canvas.draw()
+    ends = [path.vertices[:, 0] for lines in fig.axes[1].collections for path in lines.get_paths()]
+    assert any(len(end) == 2 and np.allclose(end, [0.3, 0.6]) for end in ends)
+    assert {"jigsaw", "one fold", "all", "F1: the middle 95%"} <= set(texts(fig))
+    assert not recwarn.list
 
 
 def test_a_table_is_escaped_and_says_whose_numbers_it_holds():

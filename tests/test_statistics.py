@@ -7,15 +7,12 @@ from toxres.data.schema import make_comments
 from toxres.data.statistics import (
     agreement,
     by_group,
-    duplicate_table,
+    example_table,
     group_profile,
     krippendorff_alpha,
-    leakage,
-    leaked_share,
     mapping_table,
     missing_sources,
     name_sources,
-    official_table,
     overview,
     prevalence,
     rater_counts,
@@ -24,7 +21,7 @@ from toxres.data.statistics import (
     token_counts,
     truncation,
     vocabulary_shares,
-    word_counts,
+    with_lengths,
 )
 from toxres.labels import LABELS
 
@@ -85,7 +82,9 @@ def test_groups_are_real_ones_where_there_are_any(small_comments):
 
 def test_lengths_count_everything(tokenizer):
     texts = ["a b  c", "word " * 700]
-    assert word_counts(texts).tolist() == [3, 700]
+    frame = with_lengths(make_comments(["1", "2"], texts, "x", {}, name="x"), tokenizer)
+    assert frame["words"].tolist() == [3, 700]
+    assert frame["tokens"].tolist() == [5, 702]
     assert token_counts(texts, tokenizer).tolist() == [5, 702]
     assert len(tokenizer("word " * 700, truncation=True, max_length=16)["input_ids"]) == 16
 
@@ -105,27 +104,6 @@ def test_spans_behind_the_cut_are_counted(tokenizer):
     assert table["cut off"].to_dict() == {"toxic": 0, "insult": 0.5}
     assert spans_cut_off(comments, tokenizer, 8)["cut off"].sum() == 0
     assert spans_cut_off(comments.drop(columns="spans"), tokenizer, 5).empty
-
-
-def test_duplicates_and_official_texts(small_comments):
-    comments = folded(small_comments, ["a1", "a2", "a2", "a4", "a5", "a6", "a7", "a8"], [0, 1, 1, -1, 2, 3, 4, 2])
-    row = duplicate_table({"small": comments}).loc["small"]
-    assert row.tolist() == [8, 2, 2, 1, 2, 1]
-    table = official_table({"small": comments}, {"a.csv": [comments["text"][1].upper(), "something else", "x y z"]})
-    assert table.loc["a.csv"].to_dict() == {"texts": 3, "small": 1}
-    assert list(official_table({"small": comments}, {}).columns) == ["texts", "small"]
-
-
-def test_a_leak_is_a_held_out_row_with_a_twin_outside():
-    cluster = np.array(["a", "a", "b", "c", "c", "d"])
-    assert leaked_share(cluster, [1, 0, 1, 1, 1, 0]) == 1 / 4
-    assert np.isnan(leaked_share(cluster, [0] * 6))
-    comments = pd.DataFrame({"cluster": np.repeat(np.arange(500), 2), "fold": np.tile([0, 1], 500)})
-    table = leakage({"pairs": comments}, n_draws=50)
-    assert table.loc["pairs", "our folds"] == 1
-    assert table.loc["pairs", "random 90/10"] == pytest.approx(0.9, abs=0.02)
-    held = leakage({"pairs": comments.assign(fold=np.where(comments["fold"] == 0, 0, -1))})
-    assert held.loc["pairs", "our folds"] == 0
 
 
 def test_alpha_of_an_example_by_hand():
@@ -164,7 +142,7 @@ def test_a_vocabulary_is_learnt_in_training_folds_and_read_in_others():
 
 def test_the_profile_of_a_group():
     frame = make_comments(["1", "2"], ["ABcd 12 see www.x.y", "@me hi"], "x", {}, name="x")
-    row = group_profile({"x": frame}, {"x": np.array([10, 5])}).loc["x"]
+    row = group_profile({"x": frame.assign(words=[4, 2], tokens=[10, 5])}).loc["x"]
     assert row["median words"] == 3
     assert row["median tokens"] == 7.5
     assert row["tokens per word"] == 15 / 6
@@ -177,3 +155,14 @@ def test_raters_of_the_real_sources(data_dir):
     assert (len(civil), len(tweets)) == (16_100, 24_783)
     assert civil.sum() == 59_215
     assert tweets.min() == 3
+
+
+def test_examples_are_the_shortest_of_their_case():
+    labels, spans = {"toxic": [1, 0, 0, 0]}, [[(4, 8, "toxic"), (4, 8, "insult")], [], [], []]
+    labels["insult"] = labels["toxic"]
+    texts = ["you dolt!", "long enough", "short", "far too long " * 10]
+    frame = make_comments(list("1234"), texts, "x", labels, spans, name="x")
+    table = example_table(frame.assign(case=["", "self", "self", "long"]))
+    assert list(table.index) == ["plain", "self"]
+    assert table.loc["plain"].tolist() == ["you dolt!", "toxic, insult", "dolt"]
+    assert table.loc["self"].tolist() == ["short", "none", ""]

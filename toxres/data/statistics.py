@@ -1,4 +1,4 @@
-"""What is in each source, in numbers: counts, lengths, duplicates, raters, vocabulary. No text comes out of here."""
+"""What is in each source, in numbers: counts, lengths, raters, vocabulary. No text of a data set comes out of here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,7 +11,6 @@ from toxres.data.loading import available, load_comments
 from toxres.data.paths import how_to_get, resolve
 from toxres.data.schema import targets
 from toxres.data.sources import SOURCES
-from toxres.data.splits import OFFICIAL_FOLD
 from toxres.labels import LABELS
 
 LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
@@ -19,7 +18,7 @@ LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 
 TRAINING_FOLDS = (2, 3, 4)
 
-_SPECIAL_TOKENS = 2
+_SPECIAL_TOKENS, _EXAMPLE_LENGTH = 2, 120
 
 
 def sources_at_hand() -> dict[str, pd.DataFrame]:
@@ -87,9 +86,27 @@ def by_group(sources: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return groups | ({"synthetic": sources["synthetic"]} if real and "synthetic" in sources else {})
 
 
-def word_counts(texts: Iterable[str]) -> np.ndarray:
-    """Words of each text (N,), as white space divides them."""
-    return np.array([len(text.split()) for text in texts], dtype=np.int64)
+def example_table(comments: pd.DataFrame) -> pd.DataFrame:
+    """The shortest synthetic comment of each hard case, none above 120 characters, with labels and marked phrases."""
+    lengths = comments["text"].str.len()
+    order = lengths[lengths <= _EXAMPLE_LENGTH].sort_values(kind="stable").index
+    chosen = comments.loc[order].groupby("case").head(1).sort_values("case")
+    rows = [
+        {
+            "comment": comment["text"],
+            "labels": ", ".join(label for label in LABELS if comment[label] >= 0.5) or "none",
+            "marked": " | ".join(dict.fromkeys(comment["text"][start:end] for start, end, _ in comment["spans"])),
+        }
+        for _, comment in chosen.iterrows()
+    ]
+    return pd.DataFrame(rows, index=[case or "plain" for case in chosen["case"]])
+
+
+def with_lengths(comments: pd.DataFrame, tokenizer) -> pd.DataFrame:
+    """The comments with two columns more, `words` (as white space divides them) and `tokens` (see `token_counts`)."""
+    texts = comments["text"].tolist()
+    words = np.array([len(text.split()) for text in texts], dtype=np.int64)
+    return comments.assign(words=words, tokens=token_counts(texts, tokenizer))
 
 
 def token_counts(texts: Sequence[str], tokenizer) -> np.ndarray:
@@ -141,59 +158,6 @@ def _whole(tokenizer):
     engine.no_truncation()
     engine.no_padding()
     return engine
-
-
-def duplicate_table(sources: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row a source: how many comments say what another one says, and how many are held back for official tests."""
-    rows = {}
-    for name, comments in sources.items():
-        sizes = comments.groupby("cluster").size()
-        exact = comments["text"].map(normalise_for_duplicates).duplicated(keep=False)
-        rows[name] = {
-            "comments": len(comments),
-            "in exact duplicates": int(exact.sum()),
-            "in clusters": int(sizes[sizes > 1].sum()),
-            "clusters of 2+": int((sizes > 1).sum()),
-            "largest": int(sizes.max()),
-            "held back": int((comments["fold"] == OFFICIAL_FOLD).sum()),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def official_table(sources: Mapping[str, pd.DataFrame], official: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """A row an official test file: its texts, and how many of them stand, normalised, in each source."""
-    held = {name: set(map(normalise_for_duplicates, comments["text"])) for name, comments in sources.items()}
-    rows = {}
-    for file, texts in official.items():
-        normal = [normalise_for_duplicates(text) for text in texts]
-        rows[file] = {"texts": len(texts)} | {name: sum(text in seen for text in normal) for name, seen in held.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["texts", *held])
-
-
-def leaked_share(cluster: np.ndarray, is_held_out: np.ndarray) -> float:
-    """Share of the held-out rows that have a duplicate among the others.
-
-    Args:
-        cluster: (N,) name of each row's duplicate cluster.
-        is_held_out: (N,) booleans.
-    """
-    cluster, is_held_out = np.asarray(cluster), np.asarray(is_held_out, dtype=bool)
-    return float(np.isin(cluster[is_held_out], cluster[~is_held_out]).mean()) if is_held_out.any() else float("nan")
-
-
-def leakage(sources: Mapping[str, pd.DataFrame], n_draws: int = 20, seed: int = 0) -> pd.DataFrame:
-    """The `leaked_share` of random 90/10 splits (mean of draws) and of our test fold: a row a source."""
-    random = np.random.default_rng(seed)
-    rows = {}
-    for name, comments in sources.items():
-        cluster = pd.factorize(comments["cluster"])[0]
-        draws = [random.permutation(len(cluster)) < len(cluster) / 10 for _ in range(n_draws)]
-        fold = comments["fold"].to_numpy()
-        rows[name] = {
-            "random 90/10": float(np.mean([leaked_share(cluster, drawn) for drawn in draws])),
-            "our folds": leaked_share(cluster[fold >= 0], fold[fold >= 0] == 0),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["random 90/10", "our folds"])
 
 
 def rater_counts(source: str) -> pd.Series:
@@ -249,24 +213,21 @@ def agreement(sources: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def group_profile(groups: Mapping[str, pd.DataFrame], tokens: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def group_profile(groups: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """A row a group: how long and how it writes.
 
     Args:
-        groups: Comments by group.
-        tokens: Tokens of each comment, by group.
+        groups: Comments by group, with the columns `words` and `tokens` of `with_lengths`.
     """
     rows = {}
     for name, comments in groups.items():
-        words = word_counts(comments["text"])
         text = "".join(comments["text"])
-        letters = sum(map(str.isalpha, text))
         rows[name] = {
             "comments": len(comments),
-            "median words": float(np.median(words)),
-            "median tokens": float(np.median(tokens[name])),
-            "tokens per word": tokens[name].sum() / words.sum(),
-            "capital letters": sum(map(str.isupper, text)) / max(letters, 1),
+            "median words": float(comments["words"].median()),
+            "median tokens": float(comments["tokens"].median()),
+            "tokens per word": comments["tokens"].sum() / comments["words"].sum(),
+            "capital letters": sum(map(str.isupper, text)) / max(sum(map(str.isalpha, text)), 1),
             "with a link": comments["text"].str.contains(r"https?://|www\.", case=False).mean(),
             "with a mention": comments["text"].str.contains(r"(?<!\w)@\w").mean(),
         }

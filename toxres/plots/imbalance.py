@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from toxres.plots.comparison import group_comparison
 from toxres.plots.data import rater_disagreement
 from toxres.plots.style import (
     BLUES,
@@ -135,7 +136,12 @@ def rater_panels(sources: Mapping[str, pd.DataFrame], *, label: str = "toxic") -
             soft[name] = shares
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(
-            1, max(len(soft), 1), figsize=(5.4 * max(len(soft), 1), 3.9), layout="constrained", squeeze=False
+            1,
+            max(len(soft), 1),
+            figsize=(5.4 * max(len(soft), 1), 3.9),
+            layout="constrained",
+            squeeze=False,
+            sharey=True,
         )
     for ax, (name, shares) in zip(axes[0], soft.items(), strict=False):
         rater_disagreement(shares, ax, label=label, origin=f"{name}, {(~np.isnan(shares)).sum():,} comments")
@@ -144,4 +150,25 @@ def rater_panels(sources: Mapping[str, pd.DataFrame], *, label: str = "toxic") -
         note = "no source at hand says how its raters voted"
         axes[0, 0].text(0.5, 0.5, note, ha="center", va="center", color=MUTED, transform=axes[0, 0].transAxes)
         titled(axes[0, 0], f"Where raters disagree: {pretty(label)}", "no data")
+    return fig
+
+
+def spread_panels(spreads: Mapping[str, pd.DataFrame], *, origin: str = "") -> Figure:
+    """How far average precision and F1 of one model differ by luck, a panel each: a row a label, a dot a test set.
+
+    Args:
+        spreads: By size of the test set, as `toxres.evaluation.chance.spread_by_label` makes them.
+        origin: Where the counts came from.
+    """
+    with plt.rc_context(STYLE):
+        fig, axes = plt.subplots(1, 2, figsize=(11.5, 5.8), layout="constrained", sharey=True)
+    for ax, key, name in zip(axes, ("ap", "f1"), ("average precision", "F1"), strict=True):
+        middle, low, high = (
+            pd.DataFrame({size: table[f"{key}{end}"] for size, table in spreads.items()})
+            for end in ("", "_low", "_high")
+        )
+        group_comparison(middle, ax, quantity=name, low=low, high=high)
+        ax.set_xlim(-0.02, 1.02)
+        titled(ax, f"{name[0].upper()}{name[1:]}: the middle 95%", origin if ax is axes[0] else " ")
+    axes[0].get_legend().remove()
     return fig

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from toxres.plots.style import percent as as_percent
-from toxres.plots.style import pretty
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +47,7 @@ def titled_table(
     """
     shares = set(frame.columns) if percent is True else set(percent or ())
     columns = {name: [_cell(value, name in shares, digits) for value in frame[name]] for name in frame.columns}
-    cells = pd.DataFrame(columns, index=[pretty(name) for name in frame.index])
-    return Table(cells, title, origin)
+    return Table(pd.DataFrame(columns, index=list(frame.index)), title, origin)
 
 
 def _cell(value: object, is_share: bool, digits: int) -> str:
