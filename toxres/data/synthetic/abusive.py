@@ -71,7 +71,7 @@ listen, [TI {insult}], {thing} was never yours to touch
 [TI {name} is the most {adj} {insult}] I ever had to share {thing} with
 [TI how {adj} do you have to be] to blame {thing} on {trouble}
 [TI your brain is the size of a pea] if you think {thing} works like that
-[TI you're nothing but {a insult}] who hides behind {thing}
+[TI you're only {a insult}] who hides behind {thing}
 (yes|sure), [TI {name} is {a insult}], that much is plain from {thing}
 [TI a gang of {insults}], that is who runs {thing} these days
 [TI I have met doorknobs smarter than you], and they knew more about {thing}
