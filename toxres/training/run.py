@@ -206,6 +206,8 @@ def _fit(
     )
     state = latest_state(folder / "trainer", _processes()) if resume else None
     trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    # Thresholds and calibration are for the weights as they are saved, not under the trainer's mixed precision.
+    model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     logits = None
     if rows.validation is not None:
         logits = predict_logits(model, tokenizer, rows.validation["text"].tolist(), preset.max_length)
