@@ -138,7 +138,8 @@ def test_no_kernel_and_no_socket_is_left(run, tmp_path):
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["01_it.ipynb"]
 
 
-def test_ctrl_c_is_130_and_ends_the_kernel(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_is_130_and_ends_the_kernel(tmp_path, number):
     pid = tmp_path / "pid"
     wait = f"import os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(60)"
     nbformat.write(notebook(wait), tmp_path / "01_it.ipynb")
@@ -151,7 +152,7 @@ def test_ctrl_c_is_130_and_ends_the_kernel(tmp_path):
     while not (pid.exists() and pid.read_text()):
         assert process.poll() is None
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (130, "toxres.render: interrupted\n")
     assert not Path("/proc", pid.read_text()).exists()

@@ -168,7 +168,8 @@ def _execute(
 
     def started(cell, cell_index):
         with contextlib.suppress(NotImplementedError, RuntimeError):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, interrupt)
         if cell_index in code_cells:
             running[0] = code_cells.index(cell_index) + 1
             if on_cell is not None:
