@@ -55,7 +55,10 @@ def test_shares_are_written_zero_and_unknown_too():
 
 
 def test_the_heatmap_reads_row_in_column():
-    ax = vocabulary_heatmap(WORDS)
+    known = WORDS.copy()
+    known.attrs["words"] = 1234
+    ax = vocabulary_heatmap(known)
+    assert ax.get_xlabel() == "… that stand in the vocabulary of (1,234 running words each)"
     cells = {item.get_position(): item.get_text() for item in ax.texts}
     assert cells[(1, 0)] == "72%"
     assert cells[(0, 1)] == "61%"

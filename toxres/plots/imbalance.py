@@ -115,7 +115,8 @@ def vocabulary_heatmap(shares: pd.DataFrame, ax: Axes | None = None, *, origin: 
     ax.grid(False)
     ax.grid(True, which="minor", color="white", linewidth=2)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("… that stand in the vocabulary of")
+    size = f" ({shares.attrs['words']:,} running words each)" if "words" in shares.attrs else ""
+    ax.set_xlabel(f"… that stand in the vocabulary of{size}")
     ax.set_ylabel("words in new comments of …")
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02, format=PercentFormatter(1, decimals=0))
     bar.outline.set_visible(False)
