@@ -87,7 +87,7 @@ def test_the_origin_of_results_names_rows_date_and_commit():
 
 
 def test_training_once_gives_scores_and_pooling_weights(tmp_path, monkeypatch):
-    monkeypatch.setenv("TOXRES_BUILD_DIR", str(tmp_path))
+    monkeypatch.setenv("TOXRES_BUILD", str(tmp_path))
     checkpoint = lab.train_once("custom", "synthetic", "smoke")
     stamp = (checkpoint.path / "run.json").stat().st_mtime_ns
     again = lab.train_once("custom", "synthetic", "smoke")

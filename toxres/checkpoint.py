@@ -83,6 +83,8 @@ class Checkpoint:
             return None
         from transformers import AutoTokenizer
 
+        import toxres.models  # noqa: F401  registers the configuration that AutoTokenizer looks up
+
         try:
             return AutoTokenizer.from_pretrained(self.path)
         except Exception as error:

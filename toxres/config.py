@@ -108,8 +108,8 @@ RECIPES = {
 """Every named recipe. `attention_focal` is `custom` under its name in the 2x2 ablation."""
 
 SMOKE = Preset("smoke", encoder=TINY, max_rows=96, max_rows_auxiliary=96, epochs=1, max_length=32, learning_rate=1e-3)
-QUICK = Preset("quick", max_rows=1_000, max_rows_auxiliary=1_000, epochs=3)
-FULL = Preset("full", max_rows_auxiliary=12_000, epochs=3, epochs_auxiliary=2)
+QUICK = Preset("quick", max_rows=1_000, max_rows_auxiliary=1_000, epochs=3, head_learning_rate=1e-3)
+FULL = Preset("full", max_rows_auxiliary=12_000, epochs=3, epochs_auxiliary=2, head_learning_rate=1e-3)
 PAPER = Preset(
     "paper",
     encoder="distilroberta-base",
