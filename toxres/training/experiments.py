@@ -84,8 +84,8 @@ class Run:
 def runs_oof() -> list[Run]:
     """Every Jigsaw comment scored by models that did not see it, nor its duplicates.
 
-    One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds. Pooling and head
-    learn at the encoder's rate here, unlike in the ablation.
+    One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds. Pooling and
+    head learn at the encoder's rate here, unlike in the ablation.
     """
     recipes = ("baseline", "custom")
     one_rate = {"head_learning_rate": None, "keep": True}
