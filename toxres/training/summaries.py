@@ -1,9 +1,12 @@
 """From the committed out-of-fold probabilities to the figures of `data/results/headline.json`.
 
-`python -m toxres.training.summaries` computes them anew; it needs the labels of the Jigsaw sample, not the models.
+`python -m toxres.training.summaries [oof] [ablation]` computes them anew; it needs the labels of the Jigsaw sample, not
+the models.
 """
 
 import dataclasses
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -222,10 +225,12 @@ def _on_common_folds(one: OutOfFold, other: OutOfFold) -> tuple[OutOfFold, OutOf
     return one, other
 
 
-def summarise(folder: Path = RESULTS) -> dict[str, float]:
+def summarise(folder: Path = RESULTS, experiments: Sequence[str] = ("oof", "ablation")) -> dict[str, float]:
     """Compute every figure the committed scores give, and write them into `headline.json`. Returns them, flat."""
     figures: dict[str, float] = {}
     for group, (experiment, names, compute) in HEADLINE_GROUPS.items():
+        if experiment not in experiments:
+            continue
         scores = [read_out_of_fold(experiment, name, folder) for name in names]
         values = {f"{group}.{one.name}": compute(one) for one in scores}
         update_headline(values, run_record(scores), folder / "headline.json")
@@ -251,5 +256,5 @@ def run_record(scores: list[OutOfFold]) -> dict:
 
 
 if __name__ == "__main__":
-    for key, value in summarise().items():
+    for key, value in summarise(experiments=sys.argv[1:] or ("oof", "ablation")).items():
         print(f"{key:45s} {value:.4f}")
