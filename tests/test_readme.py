@@ -37,8 +37,16 @@ PUBLISHED = [
 
 
 def test_the_readme_shows_the_recorded_figures():
-    section = results_section(read_headline(), read_json(readme.PUBLISHED))
-    assert with_results(TEXT, section) == TEXT, "run python -m toxres.readme"
+    assert with_results(TEXT, readme.generated()) == TEXT, "run python -m toxres.readme"
+
+
+def test_verdicts_are_those_of_the_committed_comparisons():
+    row = {"a": "custom", "b": "baseline", "metric": "ap", "difference": -0.02, "low": -0.05, "high": 0.01}
+    results = {"oof": {"comparisons": [{**row, "label": "macro"}, {**row, "label": "threat", "high": -0.01}]}}
+    told = readme.verdicts_section(results)
+    assert told.count("\n- ") == 1
+    assert "custom against baseline: no difference in macro AP could be shown, -0.020 [-0.050, +0.010]." in told
+    assert readme.verdicts_section({}) == ""
 
 
 def test_published_figures_name_their_sources():

@@ -9,6 +9,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from toxres import lab
 from toxres.errors import InputError
 from toxres.files import ROOT, read_json, write_text
 from toxres.results import read_headline
@@ -48,6 +49,24 @@ ROWS = {
     "attention_focal": "attention pooling, focal loss",
 }
 """Rows in the order they are shown, and what they are called."""
+
+VERDICTS = {
+    "oof": {
+        ("baseline", "tfidf"): "baseline against TF-IDF",
+        ("custom", "tfidf"): "custom against TF-IDF",
+        ("custom", "baseline"): "custom against baseline",
+        ("tfidf_all", "tfidf"): "TF-IDF with every source against Jigsaw alone",
+    },
+    "ablation": {
+        ("attention_bce", "cls_bce"): "attention pooling against [CLS], under BCE",
+        ("attention_focal", "cls_focal"): "attention pooling against [CLS], under focal loss",
+        ("cls_focal", "cls_bce"): "focal loss against BCE, with [CLS]",
+        ("attention_focal", "attention_bce"): "focal loss against BCE, with attention pooling",
+    },
+}
+"""Comparisons the README puts into words."""
+
+VERDICT_METRICS = {"ap": "macro AP", "auroc": "macro AUROC"}
 
 NOTHING = "No figure has been recorded yet."
 
@@ -122,6 +141,40 @@ def _number(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) and (value <= 1 or value % 1) else f"{value:,.0f}"
 
 
+def verdicts_section(results: Mapping[str, Mapping]) -> str:
+    """What the committed comparisons say, a sentence each, nulls included; "" where there are none.
+
+    Args:
+        results: By experiment, what `data/results/<experiment>.json` holds.
+    """
+    lines = []
+    for experiment, pairs in VERDICTS.items():
+        found = {
+            (row["a"], row["b"], row["metric"]): row
+            for row in results.get(experiment, {}).get("comparisons", ())
+            if row["label"] == "macro"
+        }
+        for (a, b), what in pairs.items():
+            for metric, name in VERDICT_METRICS.items():
+                if (a, b, metric) in found:
+                    lines.append(f"- {lab.verdict(what, found[a, b, metric], name)}")
+    if not lines:
+        return ""
+    return "\n".join(["**Who beats whom** (same comments, 95% intervals)", "", *lines])
+
+
+def committed_results() -> dict[str, Mapping]:
+    """The committed results of every experiment that has some, by its name."""
+    files = {name: PUBLISHED.with_name(f"{name}.json") for name in VERDICTS}
+    return {name: read_json(file) for name, file in files.items() if file.is_file()}
+
+
+def generated() -> str:
+    """What stands between the markers: verdicts, then tables, from the figures recorded now."""
+    tables = results_section(read_headline(), read_json(PUBLISHED))
+    return "\n\n".join(filter(None, [verdicts_section(committed_results()), tables]))
+
+
 def with_results(text: str, section: str) -> str:
     """The README's text with its generated part replaced.
 
@@ -142,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv not in ([], ["--check"]):
             raise InputError(f"unknown arguments {' '.join(argv)!r}; the only one is --check")
         old = README.read_text(encoding="utf-8")
-        new = with_results(old, results_section(read_headline(), read_json(PUBLISHED)))
+        new = with_results(old, generated())
         if argv:
             if new != old:
                 print("README.md does not show the recorded figures; run python -m toxres.readme", file=sys.stderr)

@@ -152,12 +152,17 @@ def write_probs(path: Path, ids: pd.Series, probs) -> None:
 def write_record(run: Run, record: dict) -> None:
     """Write what a committed result needs to say about its run: settings, data hashes, commit, date; no paths."""
     wanted = ("key", "seed", "test_fold", "rows_train", "rows_sha256", "seconds", "commit", "date", "versions")
-    sources = [{key: entry[key] for key in ("name", "sha256", "rows")} for entry in record["sources"]]
-    write_json(
-        run.result.with_suffix(".json"),
-        {"recipe": record["recipe"]["name"], "preset": record["preset"], "sources": sources}
-        | {key: record[key] for key in wanted},
-    )
+    initial = record["initial"]
+    if initial is not None:
+        initial = {"key": initial["key"], "sources": without_paths(initial["sources"])}
+    told = {"recipe": record["recipe"]["name"], "preset": record["preset"]}
+    told |= {"sources": without_paths(record["sources"]), "initial": initial}
+    write_json(run.result.with_suffix(".json"), told | {key: record[key] for key in wanted})
+
+
+def without_paths(sources: list[dict]) -> list[dict]:
+    """The sources of a run by name, hash and number of rows."""
+    return [{key: entry[key] for key in ("name", "sha256", "rows")} for entry in sources]
 
 
 def continue_experiment(name: str, workers: int = 2, limit: int | None = None) -> int:

@@ -245,7 +245,8 @@ def summarise(folder: Path = RESULTS, experiments: Sequence[str] = ("oof", "abla
 def run_record(scores: list[OutOfFold]) -> dict:
     """What computed some scores: preset, source hashes, the commits and dates of the training runs."""
     runs = [run for one in scores for run in one.runs]
-    sources = {entry["name"]: entry["sha256"] for run in runs for entry in run["sources"]}
+    entries = [entry for run in runs for entry in [*run["sources"], *((run.get("initial") or {}).get("sources", ()))]]
+    sources = {entry["name"]: entry["sha256"] for entry in entries}
     return {
         "preset": "full",
         "rows": max(len(one.ids) for one in scores),
