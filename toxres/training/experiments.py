@@ -84,8 +84,9 @@ class Run:
 def runs_oof() -> list[Run]:
     """Every Jigsaw comment scored by models that did not see it, nor its duplicates.
 
-    One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds. Pooling and
-    head learn at the encoder's rate here, unlike in the ablation.
+    One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds. The runs of
+    `baseline_alone` differ from those of `baseline` in nothing but where they start. Pooling and head learn at the
+    encoder's rate here, unlike in the ablation.
     """
     recipes = ("baseline", "custom")
     one_rate = {"head_learning_rate": None, "keep": True}
@@ -100,16 +101,23 @@ def runs_oof() -> list[Run]:
         for fold in FOLDS
         for recipe in recipes
     ]
-    return [*floor, *first, *then]
+    alone = [
+        Run("oof", f"baseline_alone-fold{fold}", "baseline", ("jigsaw",), fold, head_learning_rate=None)
+        for fold in FOLDS
+    ]
+    return [*floor, *first, *then, *alone]
 
 
 def runs_ablation() -> list[Run]:
-    """Pooling x loss on Jigsaw alone, and the baseline, to weigh what the other sources bring.
+    """Pooling x loss on Jigsaw alone.
 
     Each seed has a test fold of its own, the same for every arm: five seeds score every comment once. Two epochs each.
     """
-    arms = [(arm, fold) for fold in FOLDS for arm in ABLATION] + [("baseline", fold) for fold in FOLDS]
-    return [Run("ablation", f"{arm}-fold{fold}", arm, ("jigsaw",), fold, seed=fold + 1, epochs=2) for arm, fold in arms]
+    return [
+        Run("ablation", f"{arm}-fold{fold}", arm, ("jigsaw",), fold, seed=fold + 1, epochs=2)
+        for fold in FOLDS
+        for arm in ABLATION
+    ]
 
 
 def runs_synthetic() -> list[Run]:
