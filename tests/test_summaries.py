@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from toxres.config import FULL
 from toxres.data import load_comments, targets
 from toxres.errors import InputError
 from toxres.evaluation.metrics import auroc
@@ -68,7 +69,8 @@ def two_folds(tmp_path):
         rows = comments[comments["fold"] == fold]
         noise = np.random.default_rng(fold).uniform(0, 0.4, (len(rows), len(LABELS)))
         write_probs(tmp_path / "oof" / f"made-fold{fold}.csv", rows["id"], 0.5 * targets(rows) + noise)
-        write_json(tmp_path / "oof" / f"made-fold{fold}.json", {"fold": fold})
+        source = {"name": "synthetic", "sha256": comments.attrs["sha256"]}
+        write_json(tmp_path / "oof" / f"made-fold{fold}.json", {"fold": fold, "sources": [source]})
     return tmp_path
 
 
@@ -93,8 +95,37 @@ def test_one_fold_is_not_enough(two_folds):
         read_out_of_fold("oof", "made", two_folds, "synthetic")
 
 
+def test_scores_of_a_larger_file_keep_the_folds_they_were_made_for(two_folds):
+    for fold in (0, 1):
+        path = two_folds / "oof" / f"made-fold{fold}.json"
+        write_json(path, {"sources": [{"name": "synthetic", "sha256": "another file"}]})
+    (two_folds / "oof" / "made-fold1.csv").rename(two_folds / "oof" / "made-fold3.csv")
+    (two_folds / "oof" / "made-fold1.json").rename(two_folds / "oof" / "made-fold3.json")
+    assert set(read_out_of_fold("oof", "made", two_folds, "synthetic").folds) == {0, 3}
+
+
 def test_models_are_compared_on_common_folds_only(two_folds):
+    one = read_out_of_fold("oof", "made", two_folds, "synthetic")
+    third = np.where(np.arange(len(one.ids)) % 3 == 0, 2, one.folds)
+    more = dataclasses.replace(one, folds=third)
+    kept = third != 2
+    fewer = dataclasses.replace(
+        one, **{name: getattr(one, name)[kept] for name in ("ids", "folds", "targets", "logits")}
+    )
+    a, b = summaries._on_common_folds(more, fewer)
+    np.testing.assert_array_equal(a.ids, one.ids[kept])
+    np.testing.assert_array_equal(a.ids, b.ids)
+    assert a.fitted.thresholds.shape == (kept.sum(), len(LABELS))
+
+
+def test_models_that_score_different_comments_are_not_compared(two_folds):
     one = read_out_of_fold("oof", "made", two_folds, "synthetic")
     other = dataclasses.replace(one, ids=one.ids[::-1])
     with pytest.raises(InputError, match="different comments"):
         summaries._on_common_folds(one, other)
+
+
+def test_a_preset_is_told_by_what_differs():
+    full = dataclasses.asdict(FULL) | {"epochs_auxiliary": 0}
+    assert summaries.preset_told({"recipe": "custom", "preset": full}) == "full"
+    assert summaries.preset_told({"recipe": "custom", "preset": full | {"epochs": 7}}) == "full with epochs=7"

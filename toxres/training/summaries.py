@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toxres.config import ABLATION
+from toxres.config import ABLATION, FULL
 from toxres.data import load_comments, targets
 from toxres.errors import InputError
 from toxres.evaluation.bootstrap import paired_bootstrap
@@ -26,9 +26,6 @@ from toxres.training.experiments import RESULTS
 
 OOF_MODELS = ("tfidf", "baseline", "custom")
 """The models of the headline; `tfidf_all`, the floor with every source, stands beside them in the notebook."""
-
-ALONE = {"custom": "attention_focal", "baseline": "baseline"}
-"""Models of the headline, and the arm of the ablation that is the same recipe trained on Jigsaw alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,20 +73,24 @@ def read_out_of_fold(experiment: str, name: str, folder: Path = RESULTS, source:
             f"{folder / experiment}: scores of {len(files)} folds of {name!r}; "
             f"run `python -m toxres.training.experiments {experiment}` first"
         )
-    scores = pd.concat([pd.read_csv(file, dtype={"id": str}) for file in files])
-    comments = load_comments(source).set_index("id", drop=False)
+    scores = pd.concat([pd.read_csv(file, dtype={"id": str}).assign(fold=int(file.stem[-1])) for file in files])
+    comments = load_comments(source)
+    attrs = dict(comments.attrs)
+    comments = comments.set_index("id", drop=False)
+    comments.attrs = attrs
     unknown = scores.loc[~scores["id"].isin(comments.index), "id"]
     if len(unknown):
         raise InputError(f"{experiment}/{name}: {len(unknown)} ids are not in {source}, e.g. {unknown.iloc[0]}")
     rows = comments.loc[scores["id"]]
-    for file in files:
-        fold = int(file.stem[-1])
-        if not (rows.loc[pd.read_csv(file, dtype={"id": str})["id"], "fold"] == fold).all():
-            raise InputError(f"{file}: holds comments that are not in fold {fold} of {source}; run it again")
+    runs = [read_json(file.with_suffix(".json")) for file in files]
+    same_files = all(run["sources"][0]["sha256"] == comments.attrs["sha256"] for run in runs)
+    misplaced = rows["fold"].to_numpy() != scores["fold"].to_numpy()
+    if same_files and misplaced.any():
+        fold = scores["fold"].to_numpy()[misplaced][0]
+        raise InputError(f"{experiment}/{name}: holds comments that are not in fold {fold} of {source}; run it again")
     probs = scores[list(LABELS)].to_numpy(dtype=np.float64).clip(1e-9, 1 - 1e-7)
     logits = np.log(probs) - np.log1p(-probs)
-    truth, folds = targets(rows), rows["fold"].to_numpy()
-    runs = [read_json(file.with_suffix(".json")) for file in files]
+    truth, folds = targets(rows), scores["fold"].to_numpy()
     return OutOfFold(name, rows["id"].to_numpy(), folds, truth, logits, cross_fitted(truth, logits, folds), runs)
 
 
@@ -131,13 +132,10 @@ HEADLINE_GROUPS = {
 
 def oof_comparisons(folder: Path = RESULTS) -> list[dict]:
     """Pairs of models on the same Jigsaw comments, all rows pooled, by paired bootstrap: see `comparison_rows`."""
-    pairs = [("baseline", "tfidf"), ("custom", "tfidf"), ("custom", "baseline"), ("tfidf_all", "tfidf")]
+    pairs = [("baseline", "tfidf"), ("custom", "tfidf"), ("custom", "baseline")]
+    pairs += [("tfidf_all", "tfidf"), ("baseline", "baseline_alone")]
     models = {name: read_out_of_fold("oof", name, folder) for name in ("tfidf", "tfidf_all", "baseline", "custom")}
-    for name, arm in ALONE.items():
-        alone = _if_there("ablation", arm, folder)
-        if alone is not None:
-            models[f"{name}_alone"] = alone
-            pairs.append((name, f"{name}_alone"))
+    models["baseline_alone"] = read_out_of_fold("oof", "baseline_alone", folder)
     rows = []
     for a, b in pairs:
         one, other = _on_common_folds(models[a], models[b])
@@ -197,13 +195,6 @@ def comparison_rows(table: pd.DataFrame, by_seed: dict[str, list[float]] | None 
     return [entry | ({} if by_seed is None else {"by_seed": by_seed[entry["label"]]}) for entry in entries]
 
 
-def _if_there(experiment: str, name: str, folder: Path) -> OutOfFold | None:
-    try:
-        return read_out_of_fold(experiment, name, folder)
-    except InputError:
-        return None
-
-
 def _on_common_folds(one: OutOfFold, other: OutOfFold) -> tuple[OutOfFold, OutOfFold]:
     """The two on the folds both have, their rows in the same order."""
     if not np.array_equal(one.ids, other.ids):
@@ -232,8 +223,12 @@ def summarise(folder: Path = RESULTS, experiments: Sequence[str] = ("oof", "abla
         if experiment not in experiments:
             continue
         scores = [read_out_of_fold(experiment, name, folder) for name in names]
+        folds = {one.name: sorted(set(one.folds.tolist())) for one in scores}
+        if len(set(map(str, folds.values()))) > 1:
+            raise InputError(f"{experiment}: not every model has scored the same folds: {folds}; run it to the end")
         values = {f"{group}.{one.name}": compute(one) for one in scores}
-        update_headline(values, run_record(scores), folder / "headline.json")
+        for one in scores:
+            update_headline({f"{group}.{one.name}": compute(one)}, run_record([one]), folder / "headline.json")
         figures |= {f"{key}.{name}": value for key, part in values.items() for name, value in part.items()}
         details = {one.name: one.fitted.evaluation.to_dict() for one in scores}
         pairs = oof_comparisons(folder) if experiment == "oof" else ablation_comparisons(folder)
@@ -246,14 +241,24 @@ def run_record(scores: list[OutOfFold]) -> dict:
     """What computed some scores: preset, source hashes, the commits and dates of the training runs."""
     runs = [run for one in scores for run in one.runs]
     entries = [entry for run in runs for entry in [*run["sources"], *((run.get("initial") or {}).get("sources", ()))]]
-    sources = {entry["name"]: entry["sha256"] for entry in entries}
     return {
-        "preset": "full",
+        "preset": "; ".join(sorted({preset_told(run) for run in runs})),
         "rows": max(len(one.ids) for one in scores),
-        "sources": sources,
+        "sources": {entry["name"]: entry["sha256"] for entry in entries},
         "trained_at_commits": sorted({run["commit"] for run in runs}),
         "trained_on": max(run["date"] for run in runs)[:10],
     }
+
+
+def preset_told(run: dict) -> str:
+    """The preset a run was trained with, as the named one and what differs from it: "full with epochs=2"."""
+    if run["recipe"] == "tfidf":
+        return FULL.name
+    named = dataclasses.asdict(FULL) | {"epochs_auxiliary": 0}
+    changed = {key: value for key, value in run["preset"].items() if key in named and named[key] != value}
+    return " ".join(
+        [FULL.name, *(["with"] if changed else []), ", ".join(f"{k}={v}" for k, v in changed.items())]
+    ).strip()
 
 
 if __name__ == "__main__":
