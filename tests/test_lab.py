@@ -102,3 +102,8 @@ def test_training_once_gives_scores_and_pooling_weights(tmp_path, monkeypatch):
 def test_an_origin_says_whose_comments_they_are():
     told = lab.origin("synthetic", preset="smoke", split="test")
     assert told.startswith("synthetic corpus, ") and "test comments" in told and told.endswith("preset smoke")
+
+
+def test_only_sources_that_were_compared_are_told():
+    row = {"a": "tfidf_all", "b": "tfidf", "metric": "ap", "label": "macro", "difference": 0.1}
+    assert list(lab.source_comparisons({"comparisons": [row]}, "ap")) == ["tfidf"]

@@ -19,6 +19,9 @@ from toxres.results import read_headline
 
 RESULTS = ROOT / "data" / "results"
 
+SOURCE_PAIRS = {"tfidf": ("tfidf_all", "tfidf"), "baseline": ("baseline", "baseline_alone")}
+"""Models that were trained on every source and on Jigsaw alone, everything else the same."""
+
 ABLATION_FIGURES = {
     "macro_ap": "macro AP",
     "rare_ap": "rare AP",
@@ -120,6 +123,12 @@ def comparison(results: dict, a: str, b: str, metric: str) -> pd.DataFrame:
     if not rows:
         raise InputError(f"no comparison of {a!r} and {b!r} by {metric!r} in these results")
     return pd.DataFrame(rows).set_index("label")
+
+
+def source_comparisons(results: dict, metric: str) -> dict[str, pd.DataFrame]:
+    """Every source against Jigsaw alone, for each model that was trained both ways: see `comparison`."""
+    there = {(row["a"], row["b"]) for row in results["comparisons"]}
+    return {name: comparison(results, *pair, metric) for name, pair in SOURCE_PAIRS.items() if pair in there}
 
 
 def verdict(what: str, row: pd.Series | dict, metric: str, digits: int = 3) -> str:

@@ -133,9 +133,11 @@ HEADLINE_GROUPS = {
 def oof_comparisons(folder: Path = RESULTS) -> list[dict]:
     """Pairs of models on the same Jigsaw comments, all rows pooled, by paired bootstrap: see `comparison_rows`."""
     pairs = [("baseline", "tfidf"), ("custom", "tfidf"), ("custom", "baseline")]
-    pairs += [("tfidf_all", "tfidf"), ("baseline", "baseline_alone")]
+    pairs.append(("tfidf_all", "tfidf"))
     models = {name: read_out_of_fold("oof", name, folder) for name in ("tfidf", "tfidf_all", "baseline", "custom")}
-    models["baseline_alone"] = read_out_of_fold("oof", "baseline_alone", folder)
+    if len(list((folder / "oof").glob("baseline_alone-fold[0-9].csv"))) > 1:
+        models["baseline_alone"] = read_out_of_fold("oof", "baseline_alone", folder)
+        pairs.append(("baseline", "baseline_alone"))
     rows = []
     for a, b in pairs:
         one, other = _on_common_folds(models[a], models[b])
