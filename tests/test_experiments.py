@@ -4,6 +4,9 @@ import collections
 import dataclasses
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +111,18 @@ def test_execute_keeps_no_checkpoint_it_was_not_told_to(places):
     assert run.result.exists() and not run.checkpoint.exists()
 
 
+def test_the_record_is_there_when_the_result_says_done(places, monkeypatch):
+    run = dataclasses.replace(plain("tfidf-fold0"), recipe="tfidf")
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiments, "write_record", killed)
+    with pytest.raises(KeyboardInterrupt):
+        execute(run)
+    assert not run.result.exists()
+
+
 class Process:
     """Stands in for a run's process: ends when it is asked for the second time."""
 
@@ -206,6 +221,39 @@ def test_command_line(desk, monkeypatch):
     monkeypatch.setattr(experiments, "execute", lambda run: done.append(run.name))
     assert main(["mine", "--only", "then-1"]) == 0
     assert done == ["then-1"]
+
+
+@pytest.mark.parametrize("name", ["then-7", ""])
+def test_a_run_that_is_not_there(name, desk, monkeypatch, capsys):
+    monkeypatch.setattr(experiments, "execute", lambda run: pytest.fail("executed"))
+    with pytest.raises(SystemExit) as stopped:
+        main(["mine", "--only", name])
+    assert stopped.value.code == 2
+    assert f"mine has no run {name!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_processes_too(number, places, monkeypatch):
+    children = []
+
+    def start(experiment, run):
+        children.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        return children[-1]
+
+    monkeypatch.setitem(EXPERIMENTS, "mine", lambda: [plain("a"), plain("b")])
+    monkeypatch.setattr(experiments, "_start", start)
+    monkeypatch.setattr(experiments.time, "sleep", lambda seconds: signal.raise_signal(number))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises((SystemExit, KeyboardInterrupt)):
+            main(["mine"])
+        assert [child.returncode for child in children] == [-signal.SIGTERM] * 2
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        for child in children:
+            child.kill()
+            child.wait()
 
 
 def test_each_process_gets_one_thread_and_a_log(places, monkeypatch):

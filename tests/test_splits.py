@@ -262,6 +262,19 @@ def test_folds_are_committed_or_computed_once(bare_data, monkeypatch):
     assert load_folds(comments)["fold"].unique().tolist() == [3], "the committed file goes first"
 
 
+def test_cached_folds_are_of_the_official_files_at_hand(bare_data, monkeypatch):
+    comments = invented(100)
+    comments.attrs["sha256"] = "some content"
+    monkeypatch.setattr(splits_module, "SPLIT_DIR", bare_data)
+    assert (load_folds(comments)["fold"] >= 0).all()
+    file = bare_data / "poleval2019" / "task6-1" / "test_set_clean_only_text.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text(comments["text"][7] + "\n", encoding="utf-8")
+    assert load_folds(comments)["fold"][7] == -1, "folds from before the file came are not served"
+    file.unlink()
+    assert load_folds(comments)["fold"][7] >= 0
+
+
 def test_a_committed_file_without_all_ids_is_not_used(bare_data, monkeypatch):
     comments = invented(100)
     monkeypatch.setattr(splits_module, "SPLIT_DIR", bare_data)

@@ -58,6 +58,12 @@ def test_saved_and_loaded_gives_the_same_logits_without_a_pickle(fitted, tmp_pat
         assert b"sklearn" not in content and not content.startswith(b"\x80")
 
 
+def test_every_file_can_be_read_by_whom_the_umask_lets(fitted, tmp_path):
+    fitted.save(tmp_path)
+    (tmp_path / "plain").write_bytes(b"")
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+
+
 def test_a_label_of_one_class_predicts_its_smoothed_share(fitted):
     texts, targets = data(40)
     targets[:, 5] = 1

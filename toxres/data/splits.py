@@ -4,6 +4,7 @@ Fold 0 is the test split, fold 1 validation, folds 2-4 train; fold -1 holds comm
 file. `python -m toxres.data` writes the committed ids in data/splits/ anew.
 """
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -112,7 +113,8 @@ def ninety_ten(comments: pd.DataFrame, seed: int = 42) -> tuple[pd.DataFrame, pd
 
 
 def load_folds(comments: pd.DataFrame, data_dir: str | Path | None = None) -> pd.DataFrame:
-    """Folds of a source's comments: the committed ones if they have every id, else computed (and cached by content).
+    """Folds of a source's comments: the committed ones if they have every id, else computed (and cached by its content
+    and that of the official test files at hand).
 
     Args:
         comments: All comments of one source, `attrs["source"]` naming it.
@@ -124,18 +126,28 @@ def load_folds(comments: pd.DataFrame, data_dir: str | Path | None = None) -> pd
     committed = read_folds(SPLIT_DIR / f"{comments.attrs.get('source')}.csv")
     found = _pick(committed, comments)
     if found is None:
-        cache = ROOT / "data" / "cache" / f"folds-{comments.attrs.get('sha256', '')[:16]}.csv"
-        found = _pick(read_folds(cache), comments) if comments.attrs.get("sha256") else None
+        sha256 = comments.attrs.get("sha256")
+        if not sha256:
+            return compute_folds(comments, data_dir)
+        cache = ROOT / "data" / "cache" / f"folds-{sha256[:16]}-{_official_digest(data_dir)[:16]}.csv"
+        found = _pick(read_folds(cache), comments)
         if found is None:
             found = compute_folds(comments, data_dir)
-            if comments.attrs.get("sha256"):
-                write_folds(found, cache)
+            write_folds(found, cache)
     return found
 
 
 def compute_folds(comments: pd.DataFrame, data_dir: str | Path | None = None) -> pd.DataFrame:
     """`make_folds` with the texts of every official test file at hand."""
     return make_folds(comments, [text for texts in load_official_texts(data_dir).values() for text in texts])
+
+
+def _official_digest(data_dir: str | Path | None) -> str:
+    digest = hashlib.sha256()
+    for texts in load_official_texts(data_dir).values():
+        for text in texts:
+            digest.update(f"{text}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def read_folds(path: Path) -> pd.DataFrame | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -81,7 +81,8 @@ class TfidfModel:
             arrays[f"idf.{name}"] = vectorizer.idf_.astype(np.float64)
             terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.get)
             vocabularies[name] = [str(term) for term in terms]
-        save_file(arrays, folder / WEIGHTS)
+        # safetensors' own save_file would make a file that no other user can read.
+        (folder / WEIGHTS).write_bytes(save(arrays))
         write_json(folder / VOCABULARY, vocabularies)
 
     @classmethod

@@ -10,6 +10,7 @@ import argparse
 import dataclasses
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -143,8 +144,9 @@ def execute(run: Run) -> None:
     if run.fold is not None:
         checkpoint = load_checkpoint(path)
         comments = load_comments(run.sources[0], split=f"fold:{run.fold}")
-        write_probs(run.result, comments["id"], checkpoint.predict_proba(comments["text"].tolist()))
+        probs = checkpoint.predict_proba(comments["text"].tolist())
         write_record(run, checkpoint.run)
+        write_probs(run.result, comments["id"], probs)
     if not run.keep:
         shutil.rmtree(path)
 
@@ -194,24 +196,30 @@ def continue_experiment(name: str, workers: int = 2, limit: int | None = None) -
     active: dict[str, tuple[Run, subprocess.Popen, float]] = {}
     failed = 0
     waiting = list(left)
-    while waiting or active:
-        for run in list(waiting):
-            ready = run.init is None or (WORK / run.experiment / run.init / "run.json").exists()
-            if len(active) < workers and ready:
-                waiting.remove(run)
-                active[run.name] = (run, _start(name, run), time.monotonic())
-        for key, (run, process, started) in list(active.items()):
-            if process.poll() is not None:
-                del active[key]
-                failed += process.returncode != 0
-                state = "failed, see its log" if process.returncode else "done"
-                print(f"{run.name}: {state} after {time.monotonic() - started:.0f} s", flush=True)
-        if waiting and not active and not any(run.init is None for run in waiting):
-            missing = {run.init for run in waiting if not (WORK / run.experiment / run.init / "run.json").exists()}
-            if missing:
-                print(f"not started: {len(waiting)} runs that need {', '.join(sorted(missing))}", flush=True)
-                return failed + len(waiting)
-        time.sleep(0.5)
+    try:
+        while waiting or active:
+            for run in list(waiting):
+                ready = run.init is None or (WORK / run.experiment / run.init / "run.json").exists()
+                if len(active) < workers and ready:
+                    waiting.remove(run)
+                    active[run.name] = (run, _start(name, run), time.monotonic())
+            for key, (run, process, started) in list(active.items()):
+                if process.poll() is not None:
+                    del active[key]
+                    failed += process.returncode != 0
+                    state = "failed, see its log" if process.returncode else "done"
+                    print(f"{run.name}: {state} after {time.monotonic() - started:.0f} s", flush=True)
+            if waiting and not active and not any(run.init is None for run in waiting):
+                missing = {run.init for run in waiting if not (WORK / run.experiment / run.init / "run.json").exists()}
+                if missing:
+                    print(f"not started: {len(waiting)} runs that need {', '.join(sorted(missing))}", flush=True)
+                    return failed + len(waiting)
+            time.sleep(0.5)
+    finally:
+        for _, process, _ in active.values():
+            process.terminate()
+        for _, process, _ in active.values():
+            process.wait()
     return failed
 
 
@@ -234,12 +242,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="start at most so many runs")
     parser.add_argument("--only", metavar="RUN", help="do one run in this process")
     options = parser.parse_args(arguments)
-    if options.only:
-        for run in EXPERIMENTS[options.name]():
-            if run.name == options.only:
-                execute(run)
+    if options.only is not None:
+        run = next((run for run in EXPERIMENTS[options.name]() if run.name == options.only), None)
+        if run is None:
+            parser.error(f"argument --only: {options.name} has no run {options.only!r}")
+        execute(run)
         return 0
-    return int(continue_experiment(options.name, options.workers, options.limit) > 0)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        return int(continue_experiment(options.name, options.workers, options.limit) > 0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":
