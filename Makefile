@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-PRESET ?= quick
+PRESET ?= $(or $(TOXRES_PRESET),quick)
 PYTEST_ARGS ?=
 PYTHONS ?= python3.11 python3.12 python3.13 python3 python
 PIP ?= .venv/bin/python -m pip

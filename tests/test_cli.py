@@ -1,8 +1,10 @@
 """The command line: what each verb calls, what it says, and its exit codes."""
 
+import dataclasses
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 
 import toxres
 from toxres.cli import build_parser, main
+from toxres.config import FULL, SMOKE
 from toxres.errors import InputError
 from toxres.evaluation import Calibration
 from toxres.labels import LABELS
@@ -115,6 +118,8 @@ def test_version(capsys):
         (["train", "tfidf", "--source", "a", "--out", "x", "--preset", "big"], "unknown preset 'big'; choose one of"),
         (["train", "tfidf", "--source", "a,,b", "--out", "x"], "--source 'a,,b' names an empty source"),
         (["train", "tfidf", "--source", "nowhere", "--out", "x"], "unknown source 'nowhere'"),
+        (["train", "custom", "--source", "a", "--out", "x", "--patience", "0"], "--patience: must be 1 or more"),
+        (["train", "tfidf", "--source", "a", "--out", "x", "--patience", "1"], "tfidf is not trained in epochs"),
         (["evaluate", "/no/where", "--source", "synthetic"], "/no/where"),
         (["score", "x.doc", "--checkpoint", "d", "--out", "o.csv"], "x.doc: unknown ending '.doc'; use one of .csv"),
     ],
@@ -185,10 +190,57 @@ def test_train_passes_every_option(monkeypatch, capsys):
     assert main(["train", "custom", "--source", "jigsaw, davidson", "--out", "dir", "--seed", "7", "--resume"]) == 0
     assert main(["train", "tfidf", "--source", "jigsaw", "--out", "dir", "--preset", "full"]) == 0
     assert calls == [
-        (("custom", ["jigsaw", "davidson"]), {"preset": "smoke", "seed": 7, "out": "dir", "resume": True}),
-        (("tfidf", ["jigsaw"]), {"preset": "full", "seed": 0, "out": "dir", "resume": False}),
+        (("custom", ["jigsaw", "davidson"]), {"preset": SMOKE, "seed": 7, "out": "dir", "resume": True}),
+        (("tfidf", ["jigsaw"]), {"preset": FULL, "seed": 0, "out": "dir", "resume": False}),
     ]
-    assert "checkpoint: dir" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "checkpoint: dir" in printed and "next: toxres evaluate dir --source jigsaw" in printed
+
+
+def test_patience_overrides_the_preset(tmp_path):
+    out = tmp_path / "out"
+    words = ["train", "custom", "--source", "synthetic", "--preset", "smoke", "--patience", "2", "--out", str(out)]
+    assert main(words) == 0
+    assert json.loads((out / "run.json").read_text())["preset"] == dataclasses.asdict(SMOKE) | {"patience": 2}
+
+
+def test_a_file_that_was_trained_on_is_not_suggested_for_evaluation(monkeypatch, capsys):
+    monkeypatch.setattr("toxres.training.train", lambda *a, **k: Path("dir"))
+    assert main(["train", "tfidf", "--source", "mine.csv", "--out", "dir"]) == 0
+    assert capsys.readouterr().out == "checkpoint: dir\n"
+
+
+def test_training_into_a_file_is_refused(tmp_path, fails):
+    (tmp_path / "some.csv").write_text("as it was")
+    line = fails(
+        2, "train", "tfidf", "--source", "synthetic", "--preset", "smoke", "--out", tmp_path / "some.csv" / "x"
+    )
+    assert "some.csv is no folder; choose another place" in line
+    assert [item.name for item in tmp_path.iterdir()] == ["some.csv"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", "baseline", "--source", "mine.csv", "--json"],
+        ["compare", "baseline", "custom", "--source", "mine.csv", "--json"],
+        ["score", "mine.csv", "--checkpoint", "baseline", "--out"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_folder_is_refused_as_a_result_before_the_work(fakes, kaggle, tmp_path, fails, monkeypatch, words):
+    monkeypatch.setattr(Fake, "predict_logits", lambda *a: pytest.fail("worked"))
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "adir.csv"
+    folder.mkdir()
+    (folder / "kept.txt").touch()
+    assert "adir.csv: is a folder; name a file" in fails(2, *words, "adir.csv")
+    assert (folder / "kept.txt").is_file()
+
+
+def test_help_names_the_test_files_of_kaggle(capsys):
+    assert main(["evaluate", "--help"]) == 0
+    assert "kaggle_test" in capsys.readouterr().out
 
 
 def test_evaluate_a_csv_with_some_label_columns(fakes, kaggle, tmp_path, capsys):
@@ -250,6 +302,12 @@ def test_a_checkpoint_compared_with_itself_differs_nowhere(fakes, kaggle):
         (["jigsaw"], "davidson", None, ""),
         (["jigsaw", "davidson"], "davidson", "test", ""),
         (["jigsaw", "davidson"], "davidson", "validation", "was trained on rows of davidson"),
+        (["jigsaw"], "jigsaw", "kaggle_test", ""),
+        (["davidson", "jigsaw"], "jigsaw", "kaggle_test", ""),
+        (["mine.csv"], "mine.csv", "test", "was trained on rows of mine.csv"),
+        (["mine.csv"], "mine.csv", None, "was trained on rows of mine.csv"),
+        (["jigsaw", "mine.csv"], "mine.csv", "test", "was trained on rows of mine.csv"),
+        (["hub:a/b"], "hub:a/b", "test", "was trained on rows of hub:a/b"),
     ],
 )
 def test_scores_that_flatter_are_called_so(sources, source, split, expected):
@@ -265,7 +323,37 @@ def test_a_csv_that_was_trained_on_is_recognised_by_its_hash():
 
     run = Fake(sources=[{"name": "old/name.csv", "sha256": "same"}]).run
     assert "trained on" in caution(run, "new/name.csv", None, "same")
+    assert "trained on" in caution(run, "new/name.csv", "test", "same")
+    assert "trained on" in caution(run, "jigsaw", "test", "same"), "the file's folds are not the source's"
     assert caution(run, "new/name.csv", None, "other") == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "split", "expected"),
+    [
+        ("davidson", "test", ""),
+        ("davidson", "validation", "was trained on"),
+        ("mine.csv", "test", "was trained on"),
+        ("jigsaw", "test", ""),
+        ("jigsaw", "validation", "tuned on"),
+        ("civil_spans", None, ""),
+    ],
+)
+def test_an_earlier_stage_trained_too(source, split, expected):
+    from toxres.api import caution
+
+    earlier = [{"name": "davidson", "sha256": "d"}, {"name": "mine.csv", "sha256": "m"}]
+    run = Fake(sources=[{"name": "jigsaw", "sha256": "x"}]).run | {"initial": {"key": "k", "sources": earlier}}
+    said = caution(run, source, split, "y")
+    assert expected in said and bool(said) == bool(expected)
+
+
+def test_an_earlier_stage_on_the_tuning_rows_is_the_graver_warning():
+    from toxres.api import caution
+
+    entry = {"name": "jigsaw", "sha256": "x"}
+    run = Fake(sources=[entry]).run | {"initial": {"sources": [entry]}}
+    assert "trained on" in caution(run, "jigsaw", "validation", "x")
 
 
 def test_no_test_rows_were_kept_out_by_a_90_10_split():
@@ -305,6 +393,18 @@ def test_make_run_ends_with_the_newest_checkpoints(trained):
     assert "synthetic comments, split test; trained at preset smoke" in text and "| tfidf" in text
     assert f"toxres score YOUR.csv --checkpoint {trained}" in text
     assert "nothing was trained yet" in summary(trained.parent, "synthetic", "full")
+
+
+@pytest.mark.parametrize(("earlier", "kept"), [("synthetic", True), ("davidson", False)])
+def test_an_earlier_stage_on_another_source_is_not_this_source_alone(trained, tmp_path, earlier, kept):
+    from toxres.summary import newest_checkpoints
+
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    run = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(run | {"initial": {"sources": [{"name": earlier}]}}))
+    assert newest_checkpoints(tmp_path, "synthetic") == ({"tfidf": copy} if kept else {})
+    assert newest_checkpoints(tmp_path) == {"tfidf": copy}
 
 
 def test_ctrl_c_is_130_in_one_line(tmp_path):

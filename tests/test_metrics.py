@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -205,6 +206,14 @@ def test_an_evaluation_survives_json(scored, tmp_path):
     assert again.per_label.equals(evaluation.per_label)
     assert again.to_dict() == evaluation.to_dict()
     write_json(tmp_path / "e.json", evaluation.to_dict())
+
+
+def test_the_note_on_undefined_labels_ends_in_one_stop(scored):
+    targets, probs, thresholds = scored
+    targets = targets.copy()
+    targets[:, 3] = np.nan
+    evaluation = evaluate_probs(targets, probs, thresholds, probs)
+    assert re.search(r"from ECE cal\.\Z", evaluation.table()) and ".." not in evaluation.table()
 
 
 def test_tables_line_up_and_count_undefined_labels(scored):

@@ -187,6 +187,20 @@ def test_make_run_passes_the_preset(workplace):
     assert "toxres.render" in call and "--preset full" in call and "--in-place" not in call
 
 
+@pytest.mark.parametrize(
+    ("words", "environment", "preset"),
+    [
+        ([], {"TOXRES_PRESET": "smoke"}, "smoke"),
+        (["PRESET=full"], {"TOXRES_PRESET": "smoke"}, "full"),
+        ([], {"TOXRES_PRESET": ""}, "quick"),
+    ],
+)
+def test_make_run_takes_the_preset_of_the_environment(workplace, words, environment, preset):
+    fake_python(workplace, 0)
+    assert make("run", *words, cwd=workplace, **environment).returncode == 0
+    assert f"--preset {preset} " in (workplace / "calls.log").read_text().splitlines()[-1]
+
+
 CASE = '<testcase classname="tests.test_x" name="test_y">{}</testcase>'
 
 

@@ -73,6 +73,13 @@ def test_rows_are_numbered_where_there_are_no_ids(tmp_path):
     assert list(read(tmp_path / "out.csv")["row"]) == [1, 2, 3, 4, 5, 6]
 
 
+def test_ids_of_any_kind_are_text_in_parquet(tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "CHUNK", 1)
+    (tmp_path / "in.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": "x", "text": "b"}\n')
+    score(tmp_path / "in.jsonl", Lengths(), tmp_path / "out.parquet")
+    assert list(read(tmp_path / "out.parquet")["id"]) == ["1", "x"]
+
+
 def test_calibrated_is_passed_on(tmp_path):
     path = write(tmp_path / "in.csv", ["abc"])
     score(path, Lengths(), tmp_path / "out.csv", calibrated=True)
@@ -107,6 +114,8 @@ BROKEN = {
     "number.jsonl": (b'{"text": 3}\n', "line 1, 'text' is not text"),
     "other.jsonl": (b'{"txt": "a"}\n', "line 1: no column 'comment_text' or 'text'"),
     "latin.jsonl": ('{"text": "ü"}\n'.encode("latin-1"), "not UTF-8"),
+    "ids-end.jsonl": (b'{"id": 1, "text": "a"}\n\n{"text": "b"}\n', "line 3 has no 'id', the lines above have one"),
+    "ids-begin.jsonl": (b'{"text": "a"}\n{"id": 2, "text": "b"}\n', "line 2 has an 'id', the lines above have none"),
     "no.parquet": (b"PAR1 not really", "not a Parquet file"),
     "latin.txt": (b"fine\n\xff\n", "line 2 is not UTF-8"),
 }
@@ -144,14 +153,19 @@ def test_a_null_in_parquet_is_named(tmp_path):
     ("source", "out", "complaint"),
     [
         ("no.csv", "out.csv", "no such file"),
+        ("no.txt", "out.csv", "no such file"),
+        ("in.csv", "in.csv", "in.csv: is the input"),
+        ("in.csv", "link.csv", "link.csv: is the input"),
         ("in.csv", "out.txt", "scores are written as"),
         ("in.xls", "o.csv", "ending"),
     ],
 )
 def test_wrong_names(tmp_path, source, out, complaint):
     write(tmp_path / "in.csv", ["a"])
+    (tmp_path / "link.csv").symlink_to("in.csv")
     with pytest.raises(InputError, match=complaint):
         score(tmp_path / source, Lengths(), tmp_path / out)
+    assert read(tmp_path / "in.csv")["comment_text"][0] == "a"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

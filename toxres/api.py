@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from toxres.data import load_comments, targets
+from toxres.data import SOURCES, load_comments, targets
+from toxres.data.loading import KAGGLE_TEST
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.errors import InputError
 from toxres.evaluation import Evaluation, compare_table, evaluate_probs, paired_bootstrap
@@ -189,19 +190,31 @@ def compare(
 
 
 def caution(run: dict, source: str, split: str | None, sha256: str) -> str:
-    """Why scores on these rows may flatter the run that trained a checkpoint, in words; "" when nothing says so."""
-    for position, entry in enumerate(run.get("sources", ())):
+    """Why scores on these rows may flatter the run that trained a checkpoint, in words; "" when nothing says so.
+
+    Args:
+        run: Its run.json. The sources of the run it started from count as auxiliary sources.
+        source: Where the rows come from. Only named sources have folds; of a CSV file or hub dataset all rows are
+            scored.
+        split: The split that was asked for.
+        sha256: Of the files the rows come from.
+    """
+    earlier = (run.get("initial") or {}).get("sources", ())
+    said = ""
+    for position, entry in enumerate([*run.get("sources", ()), *earlier]):
         if entry.get("name") != source and (not sha256 or entry.get("sha256") != sha256):
             continue
-        asked = _folds(split)
-        test = run.get("test_fold") if position == 0 else TEST_FOLD
-        tuned = run.get("validation_fold") if position == 0 else None
-        if asked == {test} and test is not None:
-            return ""
-        if asked == {tuned} and tuned is not None:
-            return f"Careful: thresholds and calibration were tuned on these rows of {source}."
+        if entry.get("name") == source and source in SOURCES:
+            asked = _folds(split)
+            test = run.get("test_fold") if position == 0 else TEST_FOLD
+            tuned = run.get("validation_fold") if position == 0 else None
+            if split == KAGGLE_TEST or (asked == {test} and test is not None):
+                continue
+            if asked == {tuned} and tuned is not None:
+                said = f"Careful: thresholds and calibration were tuned on these rows of {source}."
+                continue
         return f"Careful: {run['recipe']['name']} was trained on rows of {source} that are scored here."
-    return ""
+    return said
 
 
 def _folds(split: str | None) -> set[int]:

@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from toxres.errors import InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder, where `data/`, `figures/` and `build/` stand."""
 
@@ -18,13 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
 
-    The block may create a file or a folder there. An existing folder at `path` is replaced as a whole.
+    The block may create a file or a folder there. An existing folder at `path` is replaced as a whole, by a folder.
+
+    Raises:
+        InputError: The block made a file and `path` is a folder, which is left as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
+        if not temporary.is_dir():
+            _refuse_folder(path)
         if path.is_dir():
             old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
             path.rename(old)
@@ -37,6 +44,30 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def need_writable(path: str | Path, *, folder: bool = False) -> None:
+    """Check, before long work, that a result can be written to `path`; nothing is made.
+
+    Args:
+        path: Where a file is to be written.
+        folder: A folder is to be written instead, so one may stand there.
+
+    Raises:
+        InputError: `path` is a folder, or a file stands where one of its parent folders would.
+    """
+    if not folder:
+        _refuse_folder(path)
+    for parent in Path(path).absolute().parents:
+        if parent.exists() or parent.is_symlink():
+            if not parent.is_dir():
+                raise InputError(f"{path}: {parent} is no folder; choose another place")
+            return
+
+
+def _refuse_folder(path: str | Path) -> None:
+    if Path(path).is_dir():
+        raise InputError(f"{path}: is a folder; name a file")
 
 
 def write_text(path: str | Path, text: str) -> None:

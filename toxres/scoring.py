@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from toxres.errors import InputError
-from toxres.files import atomic_path
+from toxres.files import atomic_path, need_writable
 from toxres.labels import LABELS
 
 CHUNK = 1_024
@@ -55,14 +55,19 @@ def score(
         The number of comments scored.
 
     Raises:
-        InputError: An unknown ending, no text column, or a row that is broken, empty or no text. Nothing is written.
+        InputError: An unknown ending, no text column, a row that is broken, empty or no text, ids in some rows only, or
+            `out` is a folder or the input. Nothing is written.
     """
     kind = "text" if str(source) == "-" else _format(source)
     out_kind = "csv" if str(out) == "-" else _format(out)
     if out_kind == "text":
         raise InputError(f"{out}: scores are written as .csv, .jsonl or .parquet; choose one of these endings")
-    if kind != "text" and not Path(source).is_file():
+    if str(source) != "-" and not Path(source).is_file():
         raise InputError(f"{source}: no such file; name a .csv, .jsonl, .parquet or .txt file, or - for standard input")
+    if str(out) != "-":
+        need_writable(out)
+        if str(source) != "-" and Path(out).exists() and Path(out).samefile(source):
+            raise InputError(f"{out}: is the input, which the scores would replace; choose another --out")
     if isinstance(checkpoint, str | Path):
         from toxres.checkpoint import load_checkpoint
 
@@ -145,7 +150,7 @@ def _read_csv(source: str | Path, wanted: str | None) -> Iterator[tuple[str, obj
 
 
 def _read_jsonl(source: str | Path, wanted: str | None) -> Iterator[tuple[str, object, str]]:
-    number = 0
+    number, with_ids = 0, None
     try:
         with open(source, encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
@@ -158,7 +163,13 @@ def _read_jsonl(source: str | Path, wanted: str | None) -> Iterator[tuple[str, o
                 if not isinstance(row, dict):
                     raise InputError(f"{source}: line {number}: not a JSON object; give one object a line")
                 column = _text_column(list(row), wanted, f"{source}: line {number}")
-                yield *_keyed(list(row), row, number), _checked(row[column], f"{source}: line {number}, {column!r}")
+                has_id = row.get("id") is not None
+                if with_ids not in (None, has_id):
+                    found = "an 'id', the lines above have none" if has_id else "no 'id', the lines above have one"
+                    raise InputError(f"{source}: line {number} has {found}; give every line an id, or none")
+                with_ids = has_id
+                key = ("id", row["id"]) if has_id else ("row", number)
+                yield *key, _checked(row[column], f"{source}: line {number}, {column!r}")
     except UnicodeDecodeError:
         raise InputError(f"{source}: not UTF-8 after line {number}; save the file as UTF-8") from None
 
@@ -237,7 +248,10 @@ class _ParquetRows:
         import pyarrow
         from pyarrow import parquet
 
-        table = pyarrow.table({keys[0]: keys[1], **{label: probs[:, i] for i, label in enumerate(LABELS)}})
+        key, values = keys
+        if key == "id":
+            values = pyarrow.array([None if value is None else str(value) for value in values], pyarrow.string())
+        table = pyarrow.table({key: values, **{label: probs[:, i] for i, label in enumerate(LABELS)}})
         if self.writer is None:
             self.writer = parquet.ParquetWriter(self.path, table.schema)
         self.writer.write_table(table)

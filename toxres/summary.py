@@ -15,7 +15,7 @@ def newest_checkpoints(folder: str | Path, source: str | None = None, preset: st
 
     Args:
         folder: Where the checkpoints stand.
-        source: Only those trained on this source and no other.
+        source: Only those trained on this source and no other, in an earlier stage neither.
         preset: Only those of this preset.
     """
     from toxres.checkpoint import RUN, load_checkpoint
@@ -26,7 +26,8 @@ def newest_checkpoints(folder: str | Path, source: str | None = None, preset: st
             run = load_checkpoint(file.parent).run
         except InputError:
             continue
-        if source is not None and [entry["name"] for entry in run["sources"]] != [source]:
+        entries = [*run["sources"], *((run.get("initial") or {}).get("sources", ()))]
+        if source is not None and {entry["name"] for entry in entries} != {source}:
             continue
         if preset is None or run["preset"]["name"] == preset:
             newest[run["recipe"]["name"]] = file.parent

@@ -57,6 +57,9 @@ def _train(commands) -> None:
     parser.add_argument("--preset", metavar="P", help=f"one of: {', '.join(PRESETS)} (TOXRES_PRESET, or quick)")
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="0 unless told otherwise")
     parser.add_argument("--out", required=True, metavar="DIR", help="the checkpoint folder")
+    parser.add_argument(
+        "--patience", type=_positive, metavar="N", help="stop after N epochs without a better validation score"
+    )
     parser.add_argument("--resume", action="store_true", help="go on where a killed run stopped")
 
 
@@ -82,7 +85,10 @@ def _rows(parser: argparse.ArgumentParser) -> None:
         "--source", required=True, metavar="NAME|FILE.csv", help="a source, or a CSV file in Kaggle's format"
     )
     parser.add_argument(
-        "--split", default="test", metavar="S", help="train, validation, test (the default) or fold:0..4"
+        "--split",
+        default="test",
+        metavar="S",
+        help="train, validation, test (the default) or fold:0..4; for jigsaw also kaggle_test, Kaggle's own test files",
     )
 
 

@@ -1,6 +1,7 @@
 """What each verb of the command line does. Imports stand inside the functions: the parser loads this module."""
 
 import argparse
+import dataclasses
 import sys
 
 
@@ -31,24 +32,32 @@ def data_pull(options: argparse.Namespace) -> None:
 def train(options: argparse.Namespace) -> None:
     """`toxres train RECIPE --source NAME[,NAME...] --out DIR`."""
     from toxres.config import get_preset, get_recipe
+    from toxres.data import SOURCES
     from toxres.errors import InputError
 
     recipe, preset = get_recipe(options.recipe), get_preset(options.preset)
     sources = [name.strip() for name in options.source.split(",")]
     if not all(sources):
         raise InputError(f"--source {options.source!r} names an empty source; separate names by single commas")
+    if options.patience is not None:
+        if recipe.family == "tfidf":
+            raise InputError(f"--patience: {recipe.name} is not trained in epochs; leave it out")
+        preset = dataclasses.replace(preset, patience=options.patience)
     from toxres.training import train as run
 
-    folder = run(recipe.name, sources, preset=preset.name, seed=options.seed, out=options.out, resume=options.resume)
+    folder = run(recipe.name, sources, preset=preset, seed=options.seed, out=options.out, resume=options.resume)
     print(f"checkpoint: {folder}")
-    print(f"next: toxres evaluate {folder} --source {sources[0]}")
+    if sources[0] in SOURCES:  # others have no test rows: all of their comments would be scored
+        print(f"next: toxres evaluate {folder} --source {sources[0]}")
 
 
 def evaluate(options: argparse.Namespace) -> None:
     """`toxres evaluate CHECKPOINT --source NAME|FILE.csv`."""
     from toxres.api import evaluate as run
-    from toxres.files import write_json
+    from toxres.files import need_writable, write_json
 
+    if options.json:
+        need_writable(options.json)
     report = run(options.checkpoint, options.source, split=options.split)
     print(report.table())
     if options.json:
@@ -58,8 +67,10 @@ def evaluate(options: argparse.Namespace) -> None:
 def compare(options: argparse.Namespace) -> None:
     """`toxres compare CHECKPOINT CHECKPOINT --source NAME|FILE.csv`."""
     from toxres.api import compare as run
-    from toxres.files import write_json
+    from toxres.files import need_writable, write_json
 
+    if options.json:
+        need_writable(options.json)
     comparison = run(
         options.first,
         options.second,

@@ -66,7 +66,7 @@ def kaggle_comments(table: pd.DataFrame, name: str, group: str = "csv") -> pd.Da
     labels = {label: parse_label(table[label], name, label) for label in LABELS if label in table.columns}
     if "group" in table.columns:
         group = table["group"].where(table["group"].str.strip() != "", group).to_numpy(dtype=object)
-    return make_comments(ids, table["comment_text"], group, labels, name=name)
+    return make_comments(ids, table["comment_text"], group, labels, name=name, field="comment_text")
 
 
 def parse_label(column: pd.Series, name: str, field: str) -> np.ndarray:

@@ -142,7 +142,7 @@ def load_hub(name: str) -> pd.DataFrame:
             strings = frame[label].astype(object).where(frame[label].notna(), "").astype(str)
             labels[label] = parse_label(strings, f"hub:{name}", label)
     ids = frame["id"].astype(str) if "id" in frame.columns else [f"row-{row}" for row in range(1, len(frame) + 1)]
-    comments = make_comments(ids, texts, "hub", labels, name=f"hub:{name}")
+    comments = make_comments(ids, texts, "hub", labels, name=f"hub:{name}", field=column)
     digest = hashlib.sha256("\n".join(comments["text"]).encode()).hexdigest()
     comments.attrs = {"source": f"hub:{name}", "origin": f"hub:{name}", "sha256": digest}
     return comments

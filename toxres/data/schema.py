@@ -31,6 +31,7 @@ def make_comments(
     spans: object = None,
     *,
     name: str,
+    field: str = "text",
 ) -> pd.DataFrame:
     """Build a table of comments from columns; labels that are not given are unknown.
 
@@ -41,6 +42,7 @@ def make_comments(
         labels: Some of the six labels to N values in [0, 1], NaN for unknown.
         spans: N lists of `(start, end, label)`, or None for no such column.
         name: What an error calls the table, e.g. the file.
+        field: What an error calls the column of texts: its name in the file.
 
     Raises:
         InputError: As `validate_comments` does.
@@ -52,15 +54,16 @@ def make_comments(
     if spans is not None:
         frame["spans"] = pd.Series(list(spans), dtype=object)
     frame["id"] = frame["id"].astype(str)
-    return validate_comments(frame, name=name)
+    return validate_comments(frame, name=name, field=field)
 
 
-def validate_comments(comments: pd.DataFrame, *, name: str = "comments") -> pd.DataFrame:
+def validate_comments(comments: pd.DataFrame, *, name: str = "comments", field: str = "text") -> pd.DataFrame:
     """Check a table of comments against the schema and return it.
 
     Args:
         comments: The table.
         name: What an error calls it, e.g. the file it was read from.
+        field: What an error calls the column of texts.
 
     Raises:
         InputError: A column is missing, a text is empty or no string, an id stands twice, or a label is outside [0, 1].
@@ -73,9 +76,9 @@ def validate_comments(comments: pd.DataFrame, *, name: str = "comments") -> pd.D
         raise InputError(f"{name}: there are no comments; give at least one row")
     texts = comments["text"].to_numpy(dtype=object)
     check_rows(
-        [not isinstance(text, str) for text in texts], name, "text", "is not a string", "give it a text or drop the row"
+        [not isinstance(text, str) for text in texts], name, field, "is not a string", "give it a text or drop the row"
     )
-    check_rows([not text.strip() for text in texts], name, "text", "is empty", "give it a text or drop the row")
+    check_rows([not text.strip() for text in texts], name, field, "is empty", "give it a text or drop the row")
     check_rows(comments["id"].duplicated().to_numpy(), name, "id", "repeats an earlier id", "make ids unique")
     for label in LABELS:
         values = comments[label].to_numpy()

@@ -83,7 +83,7 @@ def undefined_note(evaluations: Mapping[str, Evaluation]) -> str:
         if counts:
             told = ", ".join(f"{count} from {metric}" for metric, count in counts.items())
             notes.append(f"{name + ': ' if name else ''}{told}")
-    return "Labels left out of the macro means (undefined): " + ("; ".join(notes) or "none") + "."
+    return "Labels left out of the macro means (undefined): " + ("; ".join(notes) or "none").removesuffix(".") + "."
 
 
 def format_table(frame: pd.DataFrame, *, corner: str = "label", digits: int = 3) -> str:

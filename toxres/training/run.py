@@ -1,11 +1,13 @@
 """`train`: from comments to a checkpoint folder, resumable and never half-written."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from toxres.evaluation.arrays import sigmoid
 from toxres.evaluation.calibration import Calibration, fit_calibration
 from toxres.evaluation.metrics import evaluate_probs
 from toxres.evaluation.thresholds import tune_thresholds
-from toxres.files import atomic_path, read_json, write_json
+from toxres.files import atomic_path, need_writable, read_json, write_json
 from toxres.labels import LABELS
 from toxres.models import ToxicityModel, build_loss, positive_weights
 from toxres.models.predict import predict_logits
@@ -30,6 +32,23 @@ from toxres.training.record import describe_run, provenance
 from toxres.training.rows import TrainingRows, select_rows
 from toxres.training.states import latest_state
 from toxres.training.trainer import build_trainer
+from toxres.training.work import claimed, has_key
+
+
+class Fitted(NamedTuple):
+    """What training gives.
+
+    Attributes:
+        model: With its best or last weights.
+        tokenizer: None where the model needs none.
+        history: The trainer's log.
+        logits: Of the validation comments (N, 6), or None without validation.
+    """
+
+    model: ToxicityModel | TfidfModel
+    tokenizer: transformers.PreTrainedTokenizerBase | None
+    history: list[dict]
+    logits: np.ndarray | None
 
 
 def train(
@@ -74,12 +93,13 @@ def train(
         The checkpoint folder.
 
     Raises:
-        InputError: Unknown names, unusable data, or `out` holds something else.
+        InputError: Unknown names, unusable data, or `out` holds something else or cannot be written.
     """
     recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
     preset = preset if isinstance(preset, Preset) else get_preset(preset)
     sources = [sources] if isinstance(sources, str) else list(sources)
     out = Path(out)
+    need_writable(out, folder=True)
     partial = out.with_name(out.name + ".partial")
     if preset.split == "90/10":
         test_fold = validation_fold = None
@@ -92,40 +112,48 @@ def train(
         first = dataclasses.replace(
             preset, epochs=preset.epochs_auxiliary, epochs_auxiliary=0, max_rows=preset.max_rows_auxiliary
         )
+        auxiliary, sources = sources[1:], sources[:1]
+        if taken:
+            # A finished run is returned even if its first stage is gone: what that was can be told without it.
+            fold = None if preset.split == "90/10" else TEST_FOLD
+            rows = select_rows(auxiliary, first, seed, fold, None, sources)
+            initial = _initial(describe_run(recipe, first, rows, seed, fold, None, None))
+            rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
+            description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial)
+            if has_key(out, description["key"]):
+                return out
         init = train(
-            recipe, sources[1:], first, seed, out.with_name(out.name + ".auxiliary"), resume=resume,
-            replace=replace, validation_fold=None, held_out=sources[:1], save_steps=save_steps, progress=progress,
+            recipe, auxiliary, first, seed, out.with_name(out.name + ".auxiliary"), resume=resume,
+            replace=replace, validation_fold=None, held_out=sources, save_steps=save_steps, progress=progress,
         )  # fmt: skip
-        sources = sources[:1]
     rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
-    initial = None if init is None else {key: load_checkpoint(init).run[key] for key in ("key", "recipe", "sources")}
+    initial = None if init is None else _initial(load_checkpoint(init).run)
     description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial)
-    if taken and _is_finished(out, description["key"]):
+    if taken and has_key(out, description["key"]):
         return out
     if taken and not replaceable:
         raise InputError(refusal)
     leader = os.environ.get("RANK", "0") == "0"
-    if leader:
-        if replace and partial.exists() and not _is_finished(partial, description["key"]):
-            shutil.rmtree(partial)
-        _claim(partial, description, resume)
-    started = time.monotonic()
-    try:
-        if recipe.family == "tfidf":
-            model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train))
-            logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
-            history: list[dict] = []
-        else:
-            model, history, logits = _fit(recipe, preset, rows, seed, partial, resume, init, save_steps, progress)
+    claim = claimed(partial, description, resume=resume, replace=replace) if leader else contextlib.nullcontext()
+    with claim:
+        started = time.monotonic()
+        try:
+            if recipe.family == "tfidf":
+                model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train))
+                logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
+                fitted = Fitted(model, None, [], logits)
+            else:
+                fitted = _fit(recipe, preset, rows, seed, partial, resume, init, save_steps, progress)
+            if leader:
+                seconds = round(time.monotonic() - started, 1)
+                description |= {"seconds": seconds, **provenance(), "history": fitted.history}
+                _write(out, fitted, description, rows)
+        except BaseException:
+            if leader and latest_state(partial / "trainer", _processes()) is None:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
         if leader:
-            description |= {"seconds": round(time.monotonic() - started, 1), **provenance(), "history": history}
-            _write(out, model, description, rows, logits)
-    except BaseException:
-        if leader and latest_state(partial / "trainer", _processes()) is None:
-            shutil.rmtree(partial, ignore_errors=True)
-        raise
-    if leader:
-        shutil.rmtree(partial)
+            shutil.rmtree(partial)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
     return out
@@ -145,24 +173,9 @@ def _processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def _is_finished(folder: Path, key: str) -> bool:
-    try:
-        return read_json(folder / RUN)["key"] == key
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _claim(partial: Path, description: dict, resume: bool) -> None:
-    """Make the work folder of a run, or take over an interrupted one that has the same description."""
-    if partial.exists():
-        if not resume:
-            raise InputError(f"{partial}: an interrupted run; add --resume to go on with it, or remove it")
-        if not _is_finished(partial, description["key"]):
-            raise InputError(f"{partial}: an interrupted run of other settings; remove it or choose another --out")
-    else:
-        with atomic_path(partial) as folder:
-            folder.mkdir()
-            write_json(folder / RUN, description)
+def _initial(run: dict) -> dict:
+    """What the description of a run says about the run whose weights it starts from."""
+    return {key: run[key] for key in ("key", "recipe", "sources")}
 
 
 def _fit(
@@ -175,8 +188,8 @@ def _fit(
     init: str | Path | None,
     save_steps: int | None,
     progress: bool,
-) -> tuple[ToxicityModel, list[dict], np.ndarray | None]:
-    """Train a transformer; returns it with the trainer's log and its validation logits (N, 6)."""
+) -> Fitted:
+    """Train a transformer."""
     transformers.set_seed(seed)
     model, tokenizer = ToxicityModel.from_recipe(recipe, preset.encoder, preset.dropout)
     train_targets = torch.from_numpy(targets(rows.train))
@@ -211,8 +224,7 @@ def _fit(
     logits = None
     if rows.validation is not None:
         logits = predict_logits(model, tokenizer, rows.validation["text"].tolist(), preset.max_length)
-    model.toxres_tokenizer = tokenizer
-    return model, trainer.state.log_history, logits
+    return Fitted(model, tokenizer, trainer.state.log_history, logits)
 
 
 def freeze(model: ToxicityModel, preset: Preset) -> None:
@@ -242,11 +254,10 @@ def _start_from(model: ToxicityModel, init: str | Path) -> None:
         raise InputError(f"{init}: its pooling, head or encoder is not this recipe's; start from another") from error
 
 
-def _write(
-    out: Path, model: ToxicityModel | TfidfModel, run: dict, rows: TrainingRows, logits: np.ndarray | None
-) -> None:
+def _write(out: Path, fitted: Fitted, run: dict, rows: TrainingRows) -> None:
     """Write the checkpoint folder: weights, tokenizer, labels, calibration, thresholds, record."""
     calibration, thresholds = Calibration.identity(LABELS), np.full(len(LABELS), 0.5)
+    model, tokenizer, _, logits = fitted
     if logits is not None:
         truth = targets(rows.validation)
         probs = sigmoid(logits)
@@ -258,7 +269,7 @@ def _write(
             model.save(folder)
         else:
             model.save_pretrained(folder)
-            model.toxres_tokenizer.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
         write_json(folder / LABELS_FILE, list(LABELS))
         write_json(folder / CALIBRATION, calibration.to_dict())
         write_json(folder / THRESHOLDS, dict(zip(LABELS, thresholds.tolist(), strict=True)))
