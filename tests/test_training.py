@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -169,6 +170,30 @@ def test_order_and_dropout_come_from_the_seed(tmp_path):
         fit(tmp_path / str(seed), preset="smoke", seed=seed, init=init, validation_fold=None) for seed in (1, 2)
     )
     assert not same_weights(first, other)
+
+
+def test_the_tokenizer_is_no_attribute_of_the_model(tmp_path, monkeypatch):
+    found, original = [], module._fit
+    monkeypatch.setattr(module, "_fit", lambda *args: found.append(original(*args)) or found[-1])
+    path = fit(tmp_path / "out", preset="smoke")
+    (fitted,) = found
+    assert fitted._fields == ("model", "tokenizer", "history", "logits")
+    assert not [name for name, value in vars(fitted.model).items() if value is fitted.tokenizer]
+    assert fitted.history == run_of(path)["history"] and fitted.logits.shape == (32, 6)
+
+
+def test_one_process_at_a_time_trains_in_the_work_folder(tmp_path, monkeypatch):
+    def meanwhile(*args):
+        for options in ({}, {"resume": True}, {"replace": True, "seed": 1}):
+            with pytest.raises(InputError, match=r"out\.partial: is being trained by another process; wait") as caught:
+                fit(tmp_path / "out", preset="smoke", **options)
+            assert "\n" not in str(caught.value)
+        return original(*args)
+
+    original = module._fit
+    monkeypatch.setattr(module, "_fit", meanwhile)
+    assert fit(tmp_path / "out", preset="smoke") == tmp_path / "out"
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_second_call_returns_at_once(tmp_path, monkeypatch):
@@ -383,7 +408,7 @@ def test_only_a_source_with_unknown_labels(tmp_path):
     assert load_checkpoint(path).thresholds[LABELS.index("threat")] == 0.5
 
 
-def test_two_stages(tmp_path):
+def test_two_stages(tmp_path, monkeypatch):
     table = soft_rows(50)
     for row, same in zip(table[:12], comments_rows()[:12], strict=True):
         row["comment_text"] = same["comment_text"].upper()
@@ -399,6 +424,10 @@ def test_two_stages(tmp_path):
     assert first["rows_validation"] == 0 and then["rows_validation"] == 32
     assert then["initial"] == {"key": first["key"], "recipe": first["recipe"], "sources": first["sources"]}
     assert fit(tmp_path / "out", sources=[source(), other], preset=preset) == path
+    shutil.rmtree(tmp_path / "out.auxiliary")
+    monkeypatch.setattr(module, "_fit", lambda *args: pytest.fail("trained again"))
+    assert fit(tmp_path / "out", sources=[source(), other], preset=preset) == path, "its first stage is not needed"
+    assert not (tmp_path / "out.auxiliary").exists()
 
 
 def test_starts_from_another_checkpoint(tmp_path):

@@ -1,0 +1,78 @@
+"""The work folder of a run: one process at a time trains in it, and only what has the same description goes on."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from toxres.checkpoint import RUN
+from toxres.errors import InputError
+from toxres.files import atomic_path, read_json, write_json
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
+LOCK = "lock"
+
+
+def has_key(folder: Path, key: str) -> bool:
+    """Whether the record in a folder, of a finished run or one at work, has this key."""
+    try:
+        return read_json(folder / RUN)["key"] == key
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+@contextlib.contextmanager
+def claimed(partial: Path, description: dict, *, resume: bool = False, replace: bool = False) -> Iterator[None]:
+    """Make the work folder of a run, or take over an interrupted one, and keep other processes out of the block.
+
+    Args:
+        partial: The work folder.
+        description: Of `describe_run`.
+        resume: Take over an interrupted run of the same description.
+        replace: Remove an interrupted run of another description.
+
+    Raises:
+        InputError: Another process trains there, or an interrupted run is not to be, or cannot be, gone on with.
+    """
+    taken = f"{partial}: is being trained by another process; wait for it or choose another --out"
+    with contextlib.ExitStack() as held:
+        if partial.exists():
+            held.enter_context(_lock(partial, taken))
+            if replace and not has_key(partial, description["key"]):
+                shutil.rmtree(partial)
+                held.close()
+            elif not resume:
+                raise InputError(f"{partial}: an interrupted run; add --resume to go on with it, or remove it")
+            elif not has_key(partial, description["key"]):
+                raise InputError(f"{partial}: an interrupted run of other settings; remove it or choose another --out")
+        if not partial.exists():
+            with atomic_path(partial) as folder:
+                folder.mkdir()
+                write_json(folder / RUN, description)
+                held.enter_context(_lock(folder, taken))
+                if partial.exists():
+                    raise InputError(taken)
+        yield
+
+
+def _lock(folder: Path, refusal: str) -> IO:
+    """A file in `folder` that is locked until it is closed; file systems without locks go without."""
+    if fcntl is None:
+        return contextlib.nullcontext()
+    try:
+        file = (folder / LOCK).open("a")
+    except FileNotFoundError as error:
+        raise InputError(refusal) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise InputError(refusal) from error
+    except OSError:
+        pass
+    return file
