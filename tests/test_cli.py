@@ -409,7 +409,8 @@ def test_an_earlier_stage_on_another_source_is_not_this_source_alone(trained, tm
 
 def test_ctrl_c_is_130_in_one_line(tmp_path):
     script = (
-        "import sys, time, toxres.data.registry as registry\n"
+        "import signal, sys, time, toxres.data.registry as registry\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job starts with it ignored
         "def wait():\n    print('ready', flush=True)\n    time.sleep(60)\n"
         "registry.list_sources = wait\n"
         "from toxres.cli import main\nsys.exit(main(['data', 'list']))\n"

@@ -244,6 +244,7 @@ def test_a_signal_ends_the_processes_too(number, places, monkeypatch):
     monkeypatch.setattr(experiments, "_start", start)
     monkeypatch.setattr(experiments.time, "sleep", lambda seconds: signal.raise_signal(number))
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises((SystemExit, KeyboardInterrupt)):
             main(["mine"])
@@ -251,6 +252,7 @@ def test_a_signal_ends_the_processes_too(number, places, monkeypatch):
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupt)
         for child in children:
             child.kill()
             child.wait()
