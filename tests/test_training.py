@@ -165,11 +165,16 @@ def test_same_seed_same_weights(tmp_path):
 
 def test_order_and_dropout_come_from_the_seed(tmp_path):
     """From the same weights, a seed still makes a difference: the order of the comments and dropout."""
-    init = trained("custom")
-    first, other = (
-        fit(tmp_path / str(seed), preset="smoke", seed=seed, init=init, validation_fold=None) for seed in (1, 2)
-    )
+    preset, init = dataclasses.replace(SMOKE, max_rows=None), trained("custom")
+    first, other = (fit(tmp_path / str(seed), preset=preset, seed=seed, init=init) for seed in (1, 2))
+    assert run_of(first)["rows_sha256"] == run_of(other)["rows_sha256"]
     assert not same_weights(first, other)
+
+
+def test_the_start_comes_from_the_seed(tmp_path):
+    preset = dataclasses.replace(SMOKE, max_rows=None, learning_rate=0.0)
+    first, other = (tensors(fit(tmp_path / str(seed), preset=preset, seed=seed)) for seed in (1, 2))
+    assert not torch.equal(first["head.dense.weight"], other["head.dense.weight"])
 
 
 def test_the_tokenizer_is_no_attribute_of_the_model(tmp_path, monkeypatch):

@@ -86,26 +86,21 @@ def runs_oof() -> list[Run]:
     """Every Jigsaw comment scored by models that did not see it, nor its duplicates.
 
     One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds. The runs of
-    `baseline_alone` differ from those of `baseline` in nothing but where they start. Pooling and head learn at the
-    encoder's rate here, unlike in the ablation.
+    `baseline_alone` differ from those of `baseline` in nothing but where they start.
     """
     recipes = ("baseline", "custom")
-    one_rate = {"head_learning_rate": None, "keep": True}
     first = [
-        Run("oof", f"{recipe}-auxiliary", recipe, AUXILIARY, None, held_out=("jigsaw",), epochs=2, **one_rate)
+        Run("oof", f"{recipe}-auxiliary", recipe, AUXILIARY, None, held_out=("jigsaw",), epochs=2, keep=True)
         for recipe in recipes
     ]
     floor = [Run("oof", f"tfidf-fold{fold}", "tfidf", ("jigsaw",), fold) for fold in FOLDS]
     floor += [Run("oof", f"tfidf_all-fold{fold}", "tfidf", ("jigsaw", *AUXILIARY), fold) for fold in FOLDS]
     then = [
-        Run("oof", f"{recipe}-fold{fold}", recipe, ("jigsaw",), fold, init=f"{recipe}-auxiliary", **one_rate)
+        Run("oof", f"{recipe}-fold{fold}", recipe, ("jigsaw",), fold, init=f"{recipe}-auxiliary", keep=True)
         for fold in FOLDS
         for recipe in recipes
     ]
-    alone = [
-        Run("oof", f"baseline_alone-fold{fold}", "baseline", ("jigsaw",), fold, head_learning_rate=None)
-        for fold in FOLDS
-    ]
+    alone = [Run("oof", f"baseline_alone-fold{fold}", "baseline", ("jigsaw",), fold) for fold in FOLDS]
     return [*floor, *first, *then, *alone]
 
 
