@@ -26,7 +26,8 @@ def pyproject() -> dict:
 @pytest.fixture(scope="module")
 def requirements(pyproject) -> list[Requirement]:
     extras = pyproject["optional-dependencies"].values()
-    return [Requirement(line) for line in [*pyproject["dependencies"], *(line for extra in extras for line in extra)]]
+    lines = [*pyproject["dependencies"], *(line for extra in extras for line in extra)]
+    return [item for item in map(Requirement, lines) if item.name != pyproject["name"]]
 
 
 def test_every_requirement_is_pinned(requirements):
