@@ -24,7 +24,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 import toxres
 from toxres.checkpoint import load_checkpoint
-from toxres.config import BASELINE, CUSTOM, PAPER, RECIPES, SMOKE
+from toxres.config import BASELINE, CUSTOM, PAPER, QUICK, RECIPES, SMOKE
 from toxres.data.batching import CommentDataset
 from toxres.errors import InputError
 from toxres.files import sha256
@@ -33,12 +33,13 @@ from toxres.models import ToxicityModel, build_loss
 from toxres.results import current_commit
 from toxres.training import run as module
 from toxres.training import train
+from toxres.training.record import changed
 from toxres.training.trainer import (
     ToxicityTrainer,
     build_optimizer,
     build_trainer,
     has_bf16,
-    precision,
+    mixed_precision,
     validation_scores,
 )
 
@@ -509,7 +510,8 @@ def test_paper_preset_to_the_letter(tmp_path, trainers):
     assert (arguments.per_device_train_batch_size, arguments.num_train_epochs) == (16, 3)
     assert (arguments.learning_rate, arguments.weight_decay, arguments.warmup_steps) == (2e-5, 0.01, 0)
     assert arguments.metric_for_best_model == "eval_macro_f1" and arguments.load_best_model_at_end
-    assert arguments.fp16 == (torch.cuda.is_available() and not torch.cuda.is_bf16_supported())
+    assert arguments.fp16 == torch.cuda.is_available() and not (arguments.fp16 and arguments.bf16)
+    assert arguments.train_sampling_strategy == "random"
     assert {group["initial_lr"] for group in trainer.optimizer.param_groups} == {2e-5}
     assert {group["weight_decay"] for group in trainer.optimizer.param_groups} == {0.01, 0.0}
     assert (len(trainer.train_dataset), len(trainer.eval_dataset)) == (180, 20)
@@ -522,6 +524,17 @@ def test_paper_preset_to_the_letter(tmp_path, trainers):
     assert 0 < tensors(path)["head.out.bias"].abs().max() < 1e-3, "no prior, and hardly moved in two steps"
     assert type(load_checkpoint(path).model.encoder).__name__ == "RobertaModel"
     assert np.isfinite(load_checkpoint(path).predict_proba(["the old bridge"])).all()
+
+
+def test_a_setting_at_its_default_does_not_make_another_run():
+    assert changed(CUSTOM) == {"name": "custom", "pooling": "attention", "loss": "focal"}
+    assert changed(dataclasses.replace(SMOKE, epochs=9, group_by_length=True))["epochs"] == 9
+    assert "group_by_length" in changed(PAPER) and "group_by_length" not in changed(SMOKE)
+
+
+def test_weights_are_as_readable_as_the_other_files():
+    path = trained("custom")
+    assert len({(path / name).stat().st_mode for name in ("model.safetensors", "config.json", "run.json")}) == 1
 
 
 def test_optimiser_groups():
@@ -564,7 +577,8 @@ def test_precision_of_the_machine(cuda, bf16, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bf16)
     monkeypatch.setattr("toxres.training.trainer.has_bf16", lambda: bf16)
-    assert precision() == {"use_cpu": not cuda, "bf16": bf16, "fp16": cuda and not bf16}
+    assert mixed_precision(QUICK) == {"use_cpu": not cuda, "bf16": bf16, "fp16": cuda and not bf16}
+    assert mixed_precision(PAPER) == {"use_cpu": not cuda, "bf16": bf16 and not cuda, "fp16": cuda}
 
 
 def test_bf16_by_what_the_cpu_says(monkeypatch):

@@ -66,6 +66,9 @@ class Preset:
         select: Overrides the recipe's choice of validation score.
         split: "folds" (five folds: 0 test, 1 validation, the rest train) or "90/10".
         max_steps: Stops after so many steps; -1 is no limit.
+        precision: "auto" (bfloat16 where the machine multiplies it in hardware, else float16 on a GPU and float32 on a
+            CPU) or "fp16" (float16 on any GPU).
+        group_by_length: Make batches of comments of similar length, which saves padding; False draws them at random.
     """
 
     name: str
@@ -89,6 +92,8 @@ class Preset:
     select: Literal["macro_ap", "macro_f1"] | None = None
     split: Literal["folds", "90/10"] = "folds"
     max_steps: int = -1
+    precision: Literal["auto", "fp16"] = "auto"
+    group_by_length: bool = True
 
 
 BASELINE = Recipe("baseline", pooling="cls", head="linear", loss="bce")
@@ -123,6 +128,8 @@ PAPER = Preset(
     prior_bias=False,
     select="macro_f1",
     split="90/10",
+    precision="fp16",
+    group_by_length=False,
 )
 
 PRESETS = {preset.name: preset for preset in (SMOKE, QUICK, FULL, PAPER)}

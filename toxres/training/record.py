@@ -25,6 +25,8 @@ def describe_run(
 ) -> dict:
     """What defines a run: the same description trains the same model. Its digest is in `key`.
 
+    The digest leaves out settings at their defaults, so that a new setting does not make another run of an old one.
+
     Args:
         recipe: What is trained.
         preset: How much.
@@ -46,8 +48,19 @@ def describe_run(
         "validation_fold": validation_fold,
         "initial": initial,
     }
-    payload = json.dumps({**defining, "sources": [entry["name"] for entry in rows.sources]}, sort_keys=True)
+    shorter = {
+        "recipe": changed(recipe),
+        "preset": changed(preset),
+        "sources": [entry["name"] for entry in rows.sources],
+    }
+    payload = json.dumps(defining | shorter, sort_keys=True)
     return {"key": hashlib.sha256(payload.encode()).hexdigest()[:16], **defining}
+
+
+def changed(settings: Recipe | Preset) -> dict:
+    """The settings of a recipe or preset that are not at their defaults."""
+    fields = dataclasses.fields(settings)
+    return {field.name: value for field in fields if (value := getattr(settings, field.name)) != field.default}
 
 
 def provenance() -> dict:

@@ -28,7 +28,7 @@ from toxres.labels import LABELS
 from toxres.models import ToxicityModel, build_loss, positive_weights
 from toxres.models.predict import predict_logits
 from toxres.models.tfidf import TfidfModel
-from toxres.training.record import describe_run, provenance
+from toxres.training.record import changed, describe_run, provenance
 from toxres.training.rows import TrainingRows, select_rows
 from toxres.training.states import latest_state
 from toxres.training.trainer import build_trainer
@@ -161,10 +161,10 @@ def train(
 
 def _is_run_of(folder: Path, recipe: Recipe, preset: Preset, seed: int) -> bool:
     """Whether a folder holds a run of these settings, as far as can be said before any comment is read."""
-    wanted = {"recipe": dataclasses.asdict(recipe), "preset": dataclasses.asdict(preset), "seed": seed}
     try:
         run = read_json(folder / RUN)
-        return all(run[key] == value for key, value in wanted.items())
+        settings = changed(Recipe(**run["recipe"])), changed(Preset(**run["preset"]))
+        return (*settings, run["seed"]) == (changed(recipe), changed(preset), seed)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -270,6 +270,8 @@ def _write(out: Path, fitted: Fitted, run: dict, rows: TrainingRows) -> None:
         else:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
+            # safetensors makes a file that no other user can read.
+            (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
         write_json(folder / LABELS_FILE, list(LABELS))
         write_json(folder / CALIBRATION, calibration.to_dict())
         write_json(folder / THRESHOLDS, dict(zip(LABELS, thresholds.tolist(), strict=True)))

@@ -41,10 +41,10 @@ def has_bf16() -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
-def precision() -> dict[str, bool]:
-    """The mixed precision to train in, as arguments of `TrainingArguments`: bf16 where there is hardware for it."""
+def mixed_precision(preset: Preset) -> dict[str, bool]:
+    """The precision to train in on this machine, as arguments of `TrainingArguments`."""
     if torch.cuda.is_available():
-        bf16 = torch.cuda.is_bf16_supported()
+        bf16 = preset.precision == "auto" and torch.cuda.is_bf16_supported()
         return {"use_cpu": False, "bf16": bf16, "fp16": not bf16}
     return {"use_cpu": True, "bf16": has_bf16(), "fp16": False}
 
@@ -126,7 +126,7 @@ def build_trainer(
         weight_decay=preset.weight_decay,
         warmup_steps=preset.warmup_ratio,
         max_grad_norm=preset.max_grad_norm,
-        train_sampling_strategy="group_by_length",
+        train_sampling_strategy="group_by_length" if preset.group_by_length else "random",
         length_column_name="length",
         eval_strategy="epoch" if validation is not None else "no",
         save_strategy="epoch" if by_epoch else "steps",
@@ -145,7 +145,7 @@ def build_trainer(
         ddp_backend="gloo" if world > 1 and not torch.cuda.is_available() else None,
         ddp_find_unused_parameters=False,
         dataloader_pin_memory=torch.cuda.is_available(),
-        **precision(),
+        **mixed_precision(preset),
     )
     return ToxicityTrainer(
         model=model,
