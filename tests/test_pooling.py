@@ -7,7 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toxres.models.pooling import POOLINGS, AttentionPooling, ClsPooling, MeanPooling, masked_softmax, weighted_sum
+from toxres.models.pooling import (
+    POOLINGS,
+    AttentionPooling,
+    ClsPooling,
+    ConcatPooling,
+    MeanPooling,
+    masked_softmax,
+    weighted_sum,
+)
 
 WIDTH = 8
 
@@ -94,6 +102,26 @@ def test_attention_is_the_weighted_sum_of_the_hidden_states():
         torch.testing.assert_close(found.attention_weights[row, :length], weights)
         expected = sum(weights[position] * hidden[row, position] for position in range(length))
         torch.testing.assert_close(found.pooled[row], expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches)
+def test_concat_is_last_maximum_and_mean_of_the_real_tokens(batch):
+    lengths, extra, seed, _ = batch
+    width = max(lengths) + extra
+    hidden = states(len(lengths), width, seed)
+    found = ConcatPooling(WIDTH)(hidden, mask_of(lengths, width))
+    for row, length in enumerate(lengths):
+        real = hidden[row, :length]
+        torch.testing.assert_close(found.pooled[row], torch.cat([real[-1], real.max(dim=0).values, real.mean(dim=0)]))
+        torch.testing.assert_close(found.attention_weights[row, :length], torch.full((length,), 1 / length))
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_out_size_is_the_width_of_the_pooled_vector(name):
+    found = pooling(name)(states(2, 5, 0), mask_of([5, 2], 5))
+    assert found.pooled.shape == (2, POOLINGS[name].out_size(WIDTH))
+    assert (POOLINGS[name].out_size(WIDTH) == WIDTH) == (name != "concat")
 
 
 def test_cls_is_the_first_hidden_state():

@@ -1,4 +1,4 @@
-"""The classifier: any encoder, one of three poolings, one of two heads."""
+"""The classifier: any encoder, one of four poolings, one of two heads."""
 
 import dataclasses
 
@@ -66,7 +66,7 @@ class ToxicityModel(PreTrainedModel):
         self.encoder = without_pooler(AutoModel.from_config(config.encoder))
         hidden_size = config.encoder.hidden_size
         self.pooling = POOLINGS[config.pooling](hidden_size)
-        self.head = HEADS[config.head](hidden_size, config.num_labels, config.head_dropout)
+        self.head = HEADS[config.head](self.pooling.out_size(hidden_size), config.num_labels, config.head_dropout)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
