@@ -1,0 +1,73 @@
+"""Edits of a text that keep, for every character, the span of the original text it stands for."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Normalised(NamedTuple):
+    """A normalised text and where each of its characters comes from.
+
+    Attributes:
+        text: The normalised text.
+        spans: (len(text), 2) int32: start and end in the original text of every character. No span is empty, and both
+            starts and ends never decrease.
+    """
+
+    text: str
+    spans: np.ndarray
+
+
+class Edit(NamedTuple):
+    """Characters `start` to `end` (at least one) become `text`, all of which stands for all of them."""
+
+    start: int
+    end: int
+    text: str
+
+
+def identity(text: str) -> Normalised:
+    """The text as it is, every character standing for itself."""
+    starts = np.arange(len(text) + 1, dtype=np.int32)
+    return Normalised(text, np.stack([starts[:-1], starts[1:]], axis=1))
+
+
+def apply_edits(before: Normalised, edits: Iterable[Edit]) -> Normalised:
+    """Make ordered edits that do not overlap; spans go on pointing into the original text."""
+    text = before.text
+    pieces: list[str] = []
+    first: list[int] = []
+    last: list[int] = []
+    done = 0
+    for start, end, new in edits:
+        pieces += text[done:start], new
+        kept = range(done, start)
+        first.extend(kept)
+        last.extend(kept)
+        first.extend([start] * len(new))
+        last.extend([end - 1] * len(new))
+        done = end
+    pieces.append(text[done:])
+    first.extend(range(done, len(text)))
+    last.extend(range(done, len(text)))
+    spans = np.empty((len(first), 2), dtype=np.int32)
+    spans[:, 0] = before.spans[np.array(first, dtype=np.int64), 0]
+    spans[:, 1] = before.spans[np.array(last, dtype=np.int64), 1]
+    return Normalised("".join(pieces), spans)
+
+
+def token_edits(text: str, found: Iterable[tuple[int, int, str]]) -> list[Edit]:
+    """Edits that put tokens for stretches of a text, with a space where a token would touch a word or another token."""
+    edits: list[Edit] = []
+    previous = -1
+    for start, end, token in found:
+        left = " " if start > 0 and start != previous and _touches(text[start - 1]) else ""
+        right = " " if end < len(text) and _touches(text[end]) else ""
+        edits.append(Edit(start, end, f"{left}{token}{right}"))
+        previous = end
+    return edits
+
+
+def _touches(char: str) -> bool:
+    return char.isalnum() or char in "_<>" or (not char.isascii() and not char.isspace())

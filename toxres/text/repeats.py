@@ -1,0 +1,79 @@
+"""The step for what is written again and again: letters, syllables, punctuation, white space."""
+
+import functools
+import re
+
+from toxres.text.edits import Edit
+from toxres.text.words import lexicon
+
+_BLANKS = re.compile(r"\s\s+")
+_RUN = re.compile(r"(?i)([^\s\d])\1\1+")
+_UNITS = re.compile(r"(?i)(?P<unit>[^\W\d_]{2,3}?|[^\w\s<>]{2,3}?)(?P=unit){2,}")
+_ROMAN = re.compile(r"M{0,4}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_REACH = 40
+
+
+def find_repeats(text: str) -> list[Edit]:
+    """Runs of a letter or a mark become two (a dot three), of white space one, of a syllable two.
+
+    A word of the lexicon is written as it stands there (`fuuuck` -> `fuck`). Roman numerals and `www` stay, and a word
+    that is but one letter keeps three (`zzz`).
+    """
+    edits = [Edit(*match.span(), "\n" if "\n" in match.group() else " ") for match in _BLANKS.finditer(text)]
+    edits += (edit for match in _RUN.finditer(text) if (edit := _shortened(text, match)))
+    edits += (
+        Edit(match.start() + 2 * len(match["unit"]) - 1, match.end(), match["unit"][-1])
+        for match in _UNITS.finditer(text)
+        if len(set(match["unit"].lower())) > 1
+    )
+    edits.sort()
+    return [edit for at, edit in enumerate(edits) if at == 0 or edit.start >= edits[at - 1].end]
+
+
+def _shortened(text: str, match: re.Match) -> Edit | None:
+    start, end = match.span()
+    char = match[1]
+    keep = 2
+    if char == ".":
+        keep = 3
+    elif char.isalpha():
+        left, right = _word_around(text, start, end)
+        word = text[left:right]
+        if (word.isupper() and _ROMAN.fullmatch(word)) or word.lower() == "www":
+            return None
+        if right - left == end - start:
+            keep = 3
+        elif right - left <= _REACH and (meant := _meant(word.lower())):
+            keep = meant[sum(1 for _ in _RUN.finditer(text, left, start))]
+    if end - start <= keep:
+        return None
+    return Edit(start + keep - 1, end, text[start + keep - 1])
+
+
+def _word_around(text: str, start: int, end: int) -> tuple[int, int]:
+    low, high = max(0, start - _REACH), min(len(text), end + _REACH)
+    while start > low and text[start - 1].isalpha():
+        start -= 1
+    while end < high and text[end].isalpha():
+        end += 1
+    return start, end
+
+
+@functools.cache
+def _by_skeleton() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = {}
+    for words in lexicon():
+        for word in words:
+            table.setdefault(re.sub(r"(.)\1+", r"\1", word), []).append(word)
+    return table
+
+
+@functools.lru_cache(maxsize=4096)
+def _meant(word: str) -> tuple[int, ...] | None:
+    """How long each run of three or more letters is in the word of the lexicon that is meant, if one is."""
+    runs = [(match[1], len(match.group())) for match in re.finditer(r"(.)\1*", word)]
+    for known in _by_skeleton().get("".join(char for char, _ in runs), ()):
+        lengths = [len(match.group()) for match in re.finditer(r"(.)\1*", known)]
+        if all(wanted == given or given > 2 for wanted, (_, given) in zip(lengths, runs, strict=True)):
+            return tuple(wanted for wanted, (_, given) in zip(lengths, runs, strict=True) if given > 2)
+    return None

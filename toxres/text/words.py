@@ -1,0 +1,254 @@
+"""Steps for disguised words, folded where the word is plainly meant: leet speak, starred letters, spaced-out words."""
+
+import functools
+import itertools
+import re
+from pathlib import Path
+from typing import Final
+
+from toxres.text.edits import Edit
+
+_FILE = Path(__file__).resolve().parent / "words.txt"
+_ENDINGS = ("s", "es", "ed", "er", "ers", "ing", "in", "y")
+
+_LEET: Final = {
+    "0": "o",
+    "1": "il",
+    "3": "e",
+    "4": "a",
+    "5": "s",
+    "6": "gb",
+    "7": "t",
+    "8": "b",
+    "9": "g",
+    "@": "a",
+    "$": "s",
+    "!": "il",
+    "|": "il",
+    "\u20ac": "e",
+}
+"""Signs to the letters they may stand for."""
+
+_STARS = "*#%&\u2022\u25a0\u2588\u2217\u2731"
+_MASKS = frozenset(_STARS + "@$?!-_.")
+_LONGEST = 24
+
+_MAYBE_LEET = re.compile(r"[0-9@$!|\u20ac](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")
+_LEET_TOKEN = re.compile(r"[^\W_@$!|\u20ac]*[0-9@$!|\u20ac][\w@$!|\u20ac]*")
+_LEET_WORD = re.compile(r"[@$!|\u20ac\w]+")
+_VOWELS = frozenset("aeiouyąęóAEIOUYĄĘÓ")
+_NAMES = re.compile(
+    r"(?i)mp[34]|ps\d|3d|r2d2|c3po|h\dn\d|k8s|l10n|i18n|covid|win\d|mh\d|p2p|b2b|[345]g|w3|web|md5|y2k|o2"
+)
+_SLOPPY: Final = {"0": "o", "3": "e", "1": "i", "4": "a", "5": "s", "7": "t"}
+
+_MAYBE_STARRED = re.compile(rf"[{re.escape(_STARS)}@$?!](?<=[^\W\d_].)|[-_.](?<=[^\W\d_].)(?=[^\W\d_])")
+_STARRED = re.compile(
+    rf"(?<![\w{re.escape(_STARS)}@$<])[^\W\d_]+(?:[{re.escape(_STARS)}@$?!]+[^\W\d_]+|[-_.][^\W\d_]+)*"
+    rf"(?:[{re.escape(_STARS)}]{{2,}})?(?![\w])"
+)
+_SPACED = re.compile(
+    r"[^\W\d_](?<![\w'\u2019].)(?<!\w[-_.*|/].)([ .\-_*|/])[^\W\d_](?:\1[^\W\d_])+(?![\w'\u2019]|[-_.*|/]\w)"
+)
+_CLUSTERS = re.compile(r"(?i)[^aeiouyąęó]{5}|[aeiouyąęó]{4}")
+
+
+@functools.cache
+def lexicon() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Words that people disguise and words common beside them, each the plainest first."""
+    lists: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in _FILE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            current = lists.setdefault(line.strip("[] "), [])
+        elif not line.startswith("#"):
+            current += line.split()
+    plain = [word.rstrip("+") for word in lists["abuse"]]
+    ended = [word.rstrip("+") + ending for word in lists["abuse"] if word.endswith("+") for ending in _ENDINGS]
+    return tuple(dict.fromkeys([*plain, *ended])), tuple(dict.fromkeys(lists["common"]))
+
+
+@functools.cache
+def _by_length(*, common: bool) -> dict[int, str]:
+    abuse, others = lexicon()
+    table: dict[int, list[str]] = {}
+    for word in dict.fromkeys([*abuse, *(others if common else ())]):
+        table.setdefault(len(word), []).append(word)
+    return {length: "\n".join(words) for length, words in table.items()}
+
+
+@functools.cache
+def known_words() -> frozenset[str]:
+    """All words of the lexicon."""
+    return frozenset(word for words in lexicon() for word in words)
+
+
+def _fitting(letters: list[str], *, common: bool) -> str | None:
+    """The first word whose letters are each among the ones allowed at their place ("" allows any)."""
+    words = _by_length(common=common).get(len(letters))
+    if words is None:
+        return None
+    pattern = "".join("." if not allowed else f"[{re.escape(allowed)}]" for allowed in letters)
+    match = re.search(f"^{pattern}$", words, re.MULTILINE)
+    return match.group() if match else None
+
+
+def _cased(letter: str, word: str) -> str:
+    """The letter in the case of the word's own letters: capital only if they all are, and there are two."""
+    own = [char for char in word if char.isalpha()]
+    return letter.upper() if len(own) > 1 and all(char.isupper() for char in own) else letter
+
+
+def find_leet(text: str) -> list[Edit]:
+    """Digits and signs that stand for letters within a word.
+
+    A word of the lexicon is meant wherever it fits, letter by letter. Elsewhere two signs or more between letters are
+    read as vowels in a word of five letters or more, as is a single 0 or 3; names such as `mp3` and `c3po` stay.
+    """
+    if not _MAYBE_LEET.search(text):
+        return []
+    edits = []
+    for match in _LEET_WORD.finditer(text):
+        token = match.group().rstrip("!|")
+        if 1 < len(token) <= _LONGEST and not token.isalpha() and not token.isdigit():
+            word = _unleet(token)
+            if word:
+                edits += [
+                    Edit(match.start() + at, match.start() + at + 1, _cased(new, token))
+                    for at, (old, new) in enumerate(zip(token, word, strict=True))
+                    if old in _LEET
+                ]
+    return edits
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _unleet(token: str) -> str | None:
+    lower = token.lower()
+    if len(lower) != len(token) or not any(char.isalpha() for char in token):
+        return None
+    if not any(char in _LEET for char in token) or not all(char in _LEET or char.isalpha() for char in token):
+        return None
+    if len(token) > 2 or (token.isascii() and not any(char.isdigit() for char in token)):
+        word = _fitting([_LEET.get(char, char) for char in lower], common=len(token) > 2)
+        if word:
+            return word
+    return _sloppy(lower) if _is_sloppy(token) else None
+
+
+def _is_sloppy(token: str) -> bool:
+    """Whether a word that no lexicon knows is plainly written in leet: see `find_leet`."""
+    digits = re.findall(r"\d+", token)
+    letters = len(token) - sum(map(len, digits))
+    if len(token) < 5 or not token.isalnum() or not (token[0].isalpha() and token[-1].isalpha()):
+        return False
+    if not (token.islower() or token.isupper() or token.istitle() or token[1:].islower()):
+        return False
+    if not all(run in _SLOPPY or run == "00" for run in digits) or letters < 2 * len("".join(digits)):
+        return False
+    return (len(digits) > 1 or digits[0] in ("0", "3", "00")) and not _NAMES.search(token)
+
+
+def _sloppy(token: str) -> str:
+    return "".join(_SLOPPY.get(char, char) for char in token)
+
+
+def find_starred(text: str) -> list[Edit]:
+    """Words of the lexicon with letters masked by stars and the like: `f*ck`, `sh!t`, `a**hole`, `b*tch`, `f***`."""
+    if not _MAYBE_STARRED.search(text):
+        return []
+    edits = []
+    for match in _STARRED.finditer(text):
+        token = match.group()
+        if len(token) > _LONGEST or token.isalpha():
+            continue
+        word = _unmask(token)
+        if word is None:
+            continue
+        start = match.start()
+        if len(word) == len(token):
+            edits += [
+                Edit(start + at, start + at + 1, _cased(word[at], token))
+                for at, char in enumerate(token)
+                if char in _MASKS
+            ]
+        else:
+            head = re.match(r"[^\W\d_]+", token).end()
+            tail = len(token) - re.search(r"[^\W\d_]+$", token).start()
+            hidden = word[head : len(word) - tail]
+            edits.append(Edit(start + head, start + len(token) - tail, _cased(hidden, token)))
+    return edits
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _unmask(token: str) -> str | None:
+    lower = token.lower()
+    if len(lower) != len(token):
+        return None
+    shown = sum(char not in _MASKS for char in token)
+    strong = any(char in _STARS for char in token)
+    weak = any(char in "-_." for char in token)
+    if (weak and (shown < 3 or len(token) - shown > 1)) or shown < (1 if strong and len(token) > 3 else 2):
+        return None
+    word = _fitting(["" if char in _MASKS else char for char in lower], common=False)
+    parts = re.fullmatch(rf"([^\W\d_]+)[{re.escape(_STARS)}]{{2,}}([^\W\d_]+)", lower)
+    if word is None and parts:
+        for length in range(len(lower) - 1, len(parts[1]) + len(parts[2]), -1):
+            word = _fitting([*parts[1], *[""] * (length - len(parts[1]) - len(parts[2])), *parts[2]], common=False)
+            if word:
+                break
+    return word
+
+
+def find_spaced(text: str) -> list[Edit]:
+    """Words written letter by letter (`i d i o t`, `s.t.u.p.i.d`): of the lexicon, or a long one that can be said.
+
+    Initials (`U.S.A.`), lists of letters and single-letter words of a language in a row stay.
+    """
+    edits = []
+    for match in _SPACED.finditer(text):
+        letters = match.group()[::2]
+        breaks = _breaks(letters) if len(letters) <= 200 else None
+        if breaks is None:
+            continue
+        for at in range(1, len(letters)):
+            gap = match.start() + 2 * at - 1
+            if at not in breaks:
+                edits.append(Edit(gap, gap + 1, ""))
+            elif text[gap] != " ":
+                edits.append(Edit(gap, gap + 1, " "))
+    return edits
+
+
+@functools.lru_cache(maxsize=4096)
+def _breaks(letters: str) -> frozenset[int] | None:
+    """Where words begin among letters that are words of the lexicon throughout; none if they are one long word."""
+    lower = letters.lower()
+    if len(lower) != len(letters):
+        return None
+    breaks = _split(lower)
+    if breaks is not None:
+        lengths = _lengths(breaks, len(lower))
+        return breaks if max(lengths) >= 3 and lengths.count(1) <= 2 else None
+    if len(lower) < 5 or not (letters.islower() or letters.isupper()):
+        return None
+    alphabetical = sum(ord(after) - ord(before) == 1 for before, after in itertools.pairwise(lower)) > len(lower) // 3
+    sayable = set(lower) & _VOWELS and len(set(lower)) > 2 and not _CLUSTERS.search(lower)
+    return frozenset() if sayable and not alphabetical else None
+
+
+def _split(letters: str) -> frozenset[int] | None:
+    """The fewest words of the lexicon that make up the letters, as the places where all but the first begin."""
+    best: list[tuple[int, frozenset[int]] | None] = [(0, frozenset())]
+    for end in range(1, len(letters) + 1):
+        options = []
+        for start in range(max(0, end - _LONGEST), end):
+            before = best[start]
+            if before is not None and letters[start:end] in known_words():
+                options.append((before[0] + 1, before[1] | ({start} if start else frozenset())))
+        best.append(min(options, key=lambda option: option[0]) if options else None)
+    return best[-1] and best[-1][1]
+
+
+def _lengths(breaks: frozenset[int], total: int) -> list[int]:
+    edges = [0, *sorted(breaks), total]
+    return [after - before for before, after in itertools.pairwise(edges)]
