@@ -2,6 +2,6 @@
 
 from toxres.text.edits import Normalised
 from toxres.text.emotions import EMOTIONS
-from toxres.text.normalise import SPECIAL_TOKENS, STEPS, normalise
+from toxres.text.pipeline import SPECIAL_TOKENS, STEPS, normalise
 
 __all__ = ["EMOTIONS", "SPECIAL_TOKENS", "STEPS", "Normalised", "normalise"]
