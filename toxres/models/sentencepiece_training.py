@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -49,7 +50,7 @@ def train_sentencepiece(
     *,
     normalisation: Iterable[str] | None = STEPS,
     seed: int = 0,
-    sample_lines: int = 1_000_000,
+    sample_size: int = 1_000_000,
     character_coverage: float = 0.9995,
 ) -> NormalizingTokenizer:
     """Train a unigram vocabulary (Kudo 2018; Kudo and Richardson 2018) on texts that are read once.
@@ -61,8 +62,8 @@ def train_sentencepiece(
         texts: Comments as they were written; an iterator may be larger than memory.
         vocab_size: Pieces in all: the learned ones, 4 control pieces, 256 bytes and the special tokens.
         normalisation: Steps before training and before every later use (see `NormalizingTokenizer`).
-        seed: Of the sample of lines; the same texts and seed give the same vocabulary.
-        sample_lines: Lines that are kept in memory and learned from; a text gives at least one.
+        seed: Of the sample of texts; the same texts and seed give the same vocabulary.
+        sample_size: Texts that are drawn at random, kept in memory and learned from.
         character_coverage: Share of the corpus's characters that become pieces of their own.
 
     Returns:
@@ -73,19 +74,35 @@ def train_sentencepiece(
             message then says which one it does.
     """
     steps = None if normalisation is None else list(normalisation)
-    model = train_model(
-        _lines(texts, steps),
-        vocab_size,
-        seed=seed,
-        sample_lines=sample_lines,
-        character_coverage=character_coverage,
-    )
+    sample = sample_texts(texts, sample_size, seed)
+    model = train_model(_lines(sample, steps), vocab_size, character_coverage=character_coverage)
     return wrap_model(model, steps)
 
 
-def train_model(
-    lines: Iterable[str], vocab_size: int, *, seed: int, sample_lines: int, character_coverage: float
-) -> bytes:
+def sample_texts(texts: Iterable[str], size: int, seed: int) -> list[str]:
+    """At most `size` texts of a stream, each with the same chance (algorithm R, Vitter 1985).
+
+    Texts of more than 100,000 characters count as several.
+
+    Raises:
+        InputError: A text isn't a string; the message says which.
+    """
+    rng = random.Random(seed)
+    sample: list[str] = []
+    seen = 0
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise InputError(f"text {number} of the corpus is {type(text).__name__}, not a string; give strings only")
+        for part in _parts(text, _TEXT_LENGTH):
+            seen += 1
+            if len(sample) < size:
+                sample.append(part)
+            elif (place := rng.randrange(seen)) < size:
+                sample[place] = part
+    return sample
+
+
+def train_model(lines: Iterable[str], vocab_size: int, *, character_coverage: float = 0.9995) -> bytes:
     """A serialised SentencePiece model (what a `.model` file holds) of lines of at most about 1,000 characters.
 
     Its scores are rounded to multiples of 1/256, so that sums of them are exact and ties between segmentations are
@@ -108,7 +125,6 @@ def train_model(
             failures.append(error)
             raise
 
-    sentencepiece.set_random_generator_seed(seed)
     writer = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -123,8 +139,6 @@ def train_model(
             user_defined_symbols=list(SPECIAL_TOKENS),
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
-            input_sentence_size=sample_lines,
-            shuffle_input_sentence=True,
             num_threads=2,
             minloglevel=2,
             **{f"{name}_id": index for index, name in enumerate(("pad", "unk", "bos", "eos"))},
@@ -181,13 +195,10 @@ def list_pieces(tokenizer: PreTrainedTokenizerBase) -> list[Piece]:
 
 def _lines(texts: Iterable[str], steps: list[str] | None) -> Iterator[str]:
     """Normalised texts as lines that SentencePiece accepts: no control characters, at most 1,000 characters."""
-    for number, text in enumerate(texts, start=1):
-        if not isinstance(text, str):
-            raise InputError(f"text {number} of the corpus is {type(text).__name__}, not a string; give strings only")
-        for part in _parts(text, _TEXT_LENGTH):
-            part = normalise(part, steps).text if steps else part
-            for line in _BREAKS.split(_SURROGATES.sub(" ", part)):
-                yield from (chunk for chunk in map(str.strip, _parts(line, _LINE_LENGTH)) if chunk)
+    for text in texts:
+        text = normalise(text, steps).text if steps else text
+        for line in _BREAKS.split(_SURROGATES.sub(" ", text)):
+            yield from (part for part in map(str.strip, _parts(line, _LINE_LENGTH)) if part)
 
 
 def _parts(text: str, length: int) -> Iterator[str]:

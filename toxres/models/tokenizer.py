@@ -177,11 +177,7 @@ class NormalizingTokenizer(TokenizersBackend):
 
     def prepare(self, text: str) -> Normalised:
         """What the backend gets to see of a text, and where each of its characters stands in it."""
-        if self.normalisation:
-            text, spans = normalise(text, self.normalisation)
-        else:
-            starts = np.arange(len(text), dtype=np.int32)
-            spans = np.stack([starts, starts + 1], axis=1)
+        text, spans = normalise(text, self.normalisation or ())
         text = _SURROGATE.sub("\ufffd", text)
         if self.dummy_prefix and text:
             return Normalised(" " + text, np.concatenate([spans[:1], spans]))
@@ -274,22 +270,12 @@ def _ordered(steps: list[str]) -> list[str]:
 
 def _to_original(source: Normalised, positions: np.ndarray) -> np.ndarray:
     """Spans in the original text of spans in a normalised one, both K x 2."""
-    spans = _filled(source.spans)
-    if not len(spans) or not len(positions):
+    if not len(source.spans):
         return np.zeros_like(positions)
-    last = len(spans) - 1
-    starts = spans[np.clip(positions[:, 0], 0, last), 0]
-    ends = spans[np.clip(positions[:, 1] - 1, 0, last), 1]
-    return np.stack([starts, np.maximum(starts, ends)], axis=1)
-
-
-def _filled(spans: np.ndarray) -> np.ndarray:
-    """Let characters that stand for nothing in the original share the span of the one before them, or after."""
-    full = spans[:, 1] > spans[:, 0]
-    if full.all() or not full.any():
-        return spans
-    before = np.maximum.accumulate(np.where(full, np.arange(len(spans)), -1))
-    return spans[np.where(before < 0, np.argmax(full), before)]
+    last = len(source.spans) - 1
+    starts = source.spans[np.clip(positions[:, 0], 0, last), 0]
+    ends = source.spans[np.clip(positions[:, 1] - 1, 0, last), 1]
+    return np.stack([starts, ends], axis=1)
 
 
 def _nested(function: Any, value: Any) -> Any:
