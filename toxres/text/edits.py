@@ -35,26 +35,17 @@ def identity(text: str) -> Normalised:
 
 def apply_edits(before: Normalised, edits: Iterable[Edit]) -> Normalised:
     """Make ordered edits that do not overlap; spans go on pointing into the original text."""
-    text = before.text
+    text, old = before
     pieces: list[str] = []
-    first: list[int] = []
-    last: list[int] = []
+    spans: list[np.ndarray] = []
     done = 0
     for start, end, new in edits:
         pieces += text[done:start], new
-        kept = range(done, start)
-        first.extend(kept)
-        last.extend(kept)
-        first.extend([start] * len(new))
-        last.extend([end - 1] * len(new))
+        spans.append(old[done:start])
+        if new:
+            spans.append(np.array([[old[start, 0], old[end - 1, 1]]] * len(new), dtype=np.int32))
         done = end
-    pieces.append(text[done:])
-    first.extend(range(done, len(text)))
-    last.extend(range(done, len(text)))
-    spans = np.empty((len(first), 2), dtype=np.int32)
-    spans[:, 0] = before.spans[np.array(first, dtype=np.int64), 0]
-    spans[:, 1] = before.spans[np.array(last, dtype=np.int64), 1]
-    return Normalised("".join(pieces), spans)
+    return Normalised("".join([*pieces, text[done:]]), np.concatenate([*spans, old[done:]]))
 
 
 def token_edits(text: str, found: Iterable[tuple[int, int, str]]) -> list[Edit]:

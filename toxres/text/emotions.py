@@ -150,7 +150,8 @@ def _fixed_forms() -> tuple[re.Pattern, re.Pattern, re.Pattern, dict[str, Emotic
         rows = list(csv.DictReader(file))
     table = {_key(row["form"]): Emoticon(row["emotion"], row["name"]) for row in rows}
     forms = sorted((row["form"] for row in rows), key=len, reverse=True)
-    pattern = re.compile(rf"(?<![\w@/]){'(?:' + '|'.join(map(_loose, forms)) + ')'}(?![\w/])")
+    alone = (re.escape(form[0]) + r"(?<![\w@/].)" + _loose(form[1:]) + r"(?![\w/])" for form in forms)
+    pattern = re.compile("|".join(alone))
     ascii_hints = sorted({_loose(form.lstrip(ascii_letters + digits)) for form in forms if form.isascii()})
     others = "".join(sorted({char for form in forms for char in form if not char.isascii()}))
     return re.compile("|".join(["_", r"\^", *ascii_hints])), re.compile(f"[{re.escape(others)}]"), pattern, table
@@ -161,7 +162,7 @@ def _key(form: str) -> str:
 
 
 def _loose(form: str) -> str:
-    return r"\s?".join(re.escape(part) for part in form.split())
+    return r"\s?".join(re.escape(part) for part in form.split(" "))
 
 
 def find_emoticons(text: str) -> list[Edit]:

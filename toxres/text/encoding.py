@@ -5,19 +5,21 @@ import html
 import html.entities
 import re
 import unicodedata
-from typing import Final
+from typing import Final, NamedTuple
 
 from toxres.text.edits import Edit
 
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 _FOREIGN_RUN = re.compile(r"[^\x00-\x7f]+")
+_FOREIGN_PAIR = re.compile(r"[^\x00-\x7f]{2}")
 _CODECS = ("sloppy-windows-1252", "sloppy-windows-1250", "latin-1")
 
 _ENTITY = re.compile(
     r"&#(5[56]\d{3});&#(5[67]\d{3});"
-    r"|&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
+    r"|&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});(?!=)"
     r"|&(?:amp|lt|gt|quot|nbsp)(?![\w;=])"
 )
+_ESCAPE = re.compile(r"\\(?:n(?![a-z](?<!h))|\"|u[0-9a-fA-F]{4})")
 
 EMOJI_LIKE: Final = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 """Ranges that hold every emoji, for a character class."""
@@ -54,6 +56,8 @@ def find_mojibake(text: str) -> list[Edit]:
             new = pair.encode("utf-16", "surrogatepass").decode("utf-16") if len(pair) == 2 else "\ufffd"
             edits.append(Edit(*match.span(), new))
         return edits
+    if not _FOREIGN_PAIR.search(text):
+        return []
     import ftfy
     from ftfy.badness import is_bad
 
@@ -92,10 +96,12 @@ def _aligned(start: int, run: str, fixed: str) -> list[Edit]:
 
 
 def find_entities(text: str) -> list[Edit]:
-    """HTML entities, doubly escaped ones and surrogate pairs written as two of them."""
-    if "&" not in text:
-        return []
+    """HTML entities, doubly escaped ones and surrogate pairs of them too; what a backslash escapes in JSON."""
     edits = []
+    if "\\" in text:
+        edits += (Edit(*match.span(), _unescaped(match.group())) for match in _ESCAPE.finditer(text))
+    if "&" not in text:
+        return edits
     for match in _ENTITY.finditer(text):
         if match[1]:
             code = 0x10000 + ((int(match[1]) - 0xD800) << 10) + int(match[2]) - 0xDC00
@@ -104,7 +110,11 @@ def find_entities(text: str) -> list[Edit]:
             new = _entity(match.group())
         if new != match.group():
             edits.append(Edit(*match.span(), new))
-    return edits
+    return sorted(edits)
+
+
+def _unescaped(written: str) -> str:
+    return {"n": "\n", '"': '"'}.get(written[1]) or chr(int(written[2:], 16))
 
 
 def _entity(written: str) -> str:
@@ -131,30 +141,44 @@ def find_invisible(text: str) -> list[Edit]:
     return edits
 
 
+class _Marks(NamedTuple):
+    """Patterns of combining marks: any one; more than a script needs; a character with all that may compose with it."""
+
+    any: re.Pattern
+    too_many: re.Pattern
+    cluster: re.Pattern
+
+
 @functools.cache
-def _mark_patterns() -> tuple[re.Pattern, re.Pattern]:
-    """A run of marks longer than any script needs; a character with all that may compose with it."""
-    marks = [chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code))]
-    seconds = set()
+def _marks() -> _Marks:
+    marks = "".join(chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))
+    seconds = set(marks)
     for code in range(0xC0, 0x20000):
         parts = unicodedata.decomposition(chr(code)).split()
         if len(parts) == 2 and not parts[0].startswith("<"):
             seconds.add(chr(int(parts[1], 16)))
-    tail = "".join(sorted(seconds.union(marks))) + "\u1161-\u1175\u11a8-\u11c2"
-    return re.compile(f"(?<=[{''.join(marks)}]{{8}})[{''.join(marks)}]+"), re.compile(f"(?s:.)[{tail}]*")
+    tail = "".join(sorted(seconds)) + "\u1161-\u1175\u11a8-\u11c2"
+    return _Marks(
+        re.compile(f"[{marks}]"), re.compile(f"(?<=[{marks}]{{8}})[{marks}]+"), re.compile(f"(?s:.)[{tail}]*")
+    )
 
 
 def find_compositions(text: str) -> list[Edit]:
     """Letters with combining marks as one character (NFC); overlays and accents piled on a letter go."""
     if text.isascii():
         return []
-    too_many, cluster = _mark_patterns()
-    edits = [Edit(*match.span(), "") for match in too_many.finditer(text)]
-    if edits:
-        return edits
-    if not _STACK.search(text) and unicodedata.is_normalized("NFC", text):
+    marks = _marks()
+    edits: list[Edit] = []
+    if marks.any.search(text):
+        edits += (Edit(*match.span(), "") for match in marks.too_many.finditer(text))
+        if edits:
+            return edits
+        settled = not _STACK.search(text)
+    else:
+        settled = True
+    if settled and unicodedata.is_normalized("NFC", text):
         return []
-    for match in cluster.finditer(text):
+    for match in marks.cluster.finditer(text):
         old = match.group()
         if not old.isascii() and (new := _composed(old)) != old:
             edits.append(Edit(*match.span(), new))

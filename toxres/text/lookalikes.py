@@ -96,7 +96,7 @@ def find_lookalikes(text: str) -> list[Edit]:
         if len(unicodedata.normalize("NFKC", match.group())) == len(match.group())
         and unicodedata.normalize("NFKC", match.group()) != match.group()
     )
-    if _MIXED.search(text) or _SMALL.search(text):
+    if (_IS_FOREIGN.search(text) and _MIXED.search(text)) or _SMALL.search(text):
         for match in _WORD.finditer(text):
             if not match.group().isascii():
                 edits += _folded(match)

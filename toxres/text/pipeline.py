@@ -8,7 +8,7 @@ from toxres.text.edits import Edit, Normalised, apply_edits, identity
 from toxres.text.emotions import EMOTIONS, find_emoji, find_emoticons
 from toxres.text.encoding import find_compositions, find_entities, find_invisible, find_mojibake
 from toxres.text.lookalikes import find_lookalikes
-from toxres.text.repeats import find_repeats
+from toxres.text.repeats import find_blanks, find_repeats
 from toxres.text.tokens import find_emails, find_links, find_mentions, find_numbers
 from toxres.text.words import find_leet, find_spaced, find_starred
 
@@ -27,17 +27,18 @@ _FINDERS: Final[dict[str, Callable[[str], list[Edit]]]] = {
     "mentions": find_mentions,
     "numbers": find_numbers,
     "spaced": find_spaced,
+    "whitespace": find_blanks,
     "repeats": find_repeats,
 }
 
 STEPS: Final = tuple(_FINDERS)
 """Names of the steps, in the order they are applied.
 
-mojibake: text decoded with the wrong codec (ftfy), surrogates. entities: HTML entities. invisible: zero-width,
-directional and control characters; every kind of space becomes a plain one. compose: Unicode NFC, stacked accents off.
-lookalikes: letters of another script or style that stand for plain ones. links, emails, mentions, numbers: tokens.
-emoticons, emoji: the token of the emotion they carry, then their name. leet, stars, spaced: disguised words as they are
-meant. repeats: runs of a letter, of a syllable, of punctuation, of white space.
+mojibake: text decoded with the wrong codec (ftfy), surrogates. entities: HTML entities, backslash escapes. invisible:
+zero-width, directional and control characters; every kind of space becomes a plain one. compose: Unicode NFC, stacked
+accents off. lookalikes: letters of another script or style that stand for plain ones. links, emails, mentions,
+numbers: tokens. emoticons, emoji: the token of the emotion they carry, then their name. leet, stars, spaced: disguised
+words as they are meant. whitespace: runs of white space. repeats: runs of a letter, of a syllable, of punctuation.
 """
 
 SPECIAL_TOKENS: Final = ("<url>", "<email>", "<mention>", "<number>", "<emoji>", *(f"<{name}>" for name in EMOTIONS))

@@ -1,7 +1,9 @@
-"""The step for what is written again and again: letters, syllables, punctuation, white space."""
+"""Steps for what is written again and again: letters, syllables, punctuation; white space."""
 
 import functools
 import re
+
+import numpy as np
 
 from toxres.text.edits import Edit
 from toxres.text.words import lexicon
@@ -11,23 +13,42 @@ _RUN = re.compile(r"(?i)([^\s\d])\1\1+")
 _UNITS = re.compile(r"(?i)(?P<unit>[^\W\d_]{2,3}?|[^\w\s<>]{2,3}?)(?P=unit){2,}")
 _ROMAN = re.compile(r"M{0,4}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
 _REACH = 40
+_TRUE = bytes([1] * 6)
+
+
+def find_blanks(text: str) -> list[Edit]:
+    """Runs of white space become one space, or one newline if there is one in the run."""
+    return [Edit(*match.span(), "\n" if "\n" in match.group() else " ") for match in _BLANKS.finditer(text)]
 
 
 def find_repeats(text: str) -> list[Edit]:
-    """Runs of a letter or a mark become two (a dot three), of white space one, of a syllable two.
+    """Runs of a letter or a mark become two (a dot three), of a syllable two.
 
     A word of the lexicon is written as it stands there (`fuuuck` -> `fuck`). Roman numerals and `www` stay, and a word
     that is but one letter keeps three (`zzz`).
     """
-    edits = [Edit(*match.span(), "\n" if "\n" in match.group() else " ") for match in _BLANKS.finditer(text)]
-    edits += (edit for match in _RUN.finditer(text) if (edit := _shortened(text, match)))
-    edits += (
-        Edit(match.start() + 2 * len(match["unit"]) - 1, match.end(), match["unit"][-1])
-        for match in _UNITS.finditer(text)
-        if len(set(match["unit"].lower())) > 1
-    )
+    runs, units = _may_repeat(text)
+    edits: list[Edit] = []
+    if runs:
+        edits += (edit for match in _RUN.finditer(text) if (edit := _shortened(text, match)))
+    if units:
+        edits += (
+            Edit(match.start() + 2 * len(match["unit"]) - 1, match.end(), match["unit"][-1])
+            for match in _UNITS.finditer(text)
+            if len(set(match["unit"].lower())) > 1
+        )
     edits.sort()
     return [edit for at, edit in enumerate(edits) if at == 0 or edit.start >= edits[at - 1].end]
+
+
+def _may_repeat(text: str) -> tuple[bool, bool]:
+    """Whether one character, and whether two or three, stand three times in a row, white space and digits included."""
+    lower = text.lower()
+    codes = np.frombuffer((lower if len(lower) == len(text) else text).encode("utf-32-le", "surrogatepass"), np.uint32)
+    once, twice, thrice = (
+        _TRUE[: 2 * lag] in (codes[:-lag] == codes[lag:]).tobytes() if len(codes) > lag else False for lag in (1, 2, 3)
+    )
+    return once, twice or thrice
 
 
 def _shortened(text: str, match: re.Match) -> Edit | None:

@@ -9,16 +9,19 @@ _PLAIN_DOMAINS = (
 )
 _DOMAINS_WITH_PATH = f"{_PLAIN_DOMAINS}|ly|co|io|me|tv|gl|gd|be|it|us|to|cc|app|dev|page|link|xyz|club|site|online|blog"
 _PATH = r"[^\s<>\"|\]}\U0001f000-\U0001faff]"
-_SCHEME = re.compile(rf"(?i)(?<![^\W_])(?:(?:https?|ftps?|ircs?)://|www\d?\.(?=\w)){_PATH}*")
+_SCHEME = re.compile(rf"(?i)(?:(?:https?|ftps?)://|(?<![^\W_])(?:www\d?\.(?=\w)|ircs?://)){_PATH}*")
 _BARE = re.compile(
-    rf"(?i)(?<![\w@.-])(?:[^\W_][\w-]{{0,62}}\.){{1,6}}"
+    rf"(?i)[^\W_](?<![\w@.-].)[\w-]{{0,62}}\.(?:[^\W_][\w-]{{0,62}}\.){{0,5}}"
     rf"(?:(?:{_DOMAINS_WITH_PATH})/{_PATH}*|(?:{_PLAIN_DOMAINS})(?![\w@-]|\.\w))"
 )
 _DOT_DOMAIN = re.compile(rf"(?i)\.(?:{_DOMAINS_WITH_PATH})\b")
 _EMAIL = re.compile(
     r"(?i)(?:mailto:)?(?<![\w.+%-])[\w+%-][\w.+%-]{0,63}@[^\W_][\w-]{0,62}(?:\.[\w-]{1,63}){0,8}\.[a-z]{2,24}(?![\w@])"
 )
-_MENTION = re.compile(r"(?<![\w@.+/-])@(?!\d+(?:[ap]m)?\b)\w+|(?<![\w/])/?u/(?=[\w-]{3,20}\b)[A-Za-z][\w-]+")
+_MENTION = re.compile(
+    r"@(?<![\w@.+/-]@)(?!\d+(?:[ap]m)?\b)\w+"
+    r"|/u/(?<![\w/]/u/)[A-Za-z][\w-]{2,19}\b|u/(?<![\w/]u/)[A-Za-z][\w-]{2,19}\b"
+)
 _NUMBER = re.compile(r"(?<!\w)(?<!\d[.,:/-])(?:\d{1,3}(?: \d{3}(?!\d))++(?:[.,]\d++)?+|\d++(?:[.,:/-]\d++)*+)(?!\w)")
 _DIGIT = re.compile(r"\d")
 

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -31,22 +32,23 @@ _LEET: Final = {
 
 _STARS = "*#%&\u2022\u25a0\u2588\u2217\u2731"
 _MASKS = frozenset(_STARS + "@$?!-_.")
+_IN_LEET = frozenset(_LEET)
+_BARRIERS = frozenset("#&=<_@/")
 _LONGEST = 24
 
 _MAYBE_LEET = re.compile(r"[0-9@$!|\u20ac](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")
-_LEET_TOKEN = re.compile(r"[^\W_@$!|\u20ac]*[0-9@$!|\u20ac][\w@$!|\u20ac]*")
-_LEET_WORD = re.compile(r"[@$!|\u20ac\w]+")
 _VOWELS = frozenset("aeiouyąęóAEIOUYĄĘÓ")
 _NAMES = re.compile(
     r"(?i)mp[34]|ps\d|3d|r2d2|c3po|h\dn\d|k8s|l10n|i18n|covid|win\d|mh\d|p2p|b2b|[345]g|w3|web|md5|y2k|o2"
 )
+_QUANTITY = re.compile(r"\d+[a-z]")
 _SLOPPY: Final = {"0": "o", "3": "e", "1": "i", "4": "a", "5": "s", "7": "t"}
 
-_MAYBE_STARRED = re.compile(rf"[{re.escape(_STARS)}@$?!](?<=[^\W\d_].)|[-_.](?<=[^\W\d_].)(?=[^\W\d_])")
+_MAYBE_STARRED = re.compile(rf"[{re.escape(_STARS)}@$?!\-_.](?<=[^\W\d_].)(?=[^\W\d_]|[{re.escape(_STARS)}@$?!])")
 _STARRED = re.compile(
-    rf"(?<![\w{re.escape(_STARS)}@$<])[^\W\d_]+(?:[{re.escape(_STARS)}@$?!]+[^\W\d_]+|[-_.][^\W\d_]+)*"
-    rf"(?:[{re.escape(_STARS)}]{{2,}})?(?![\w])"
+    rf"[^\W\d_]+(?:[{re.escape(_STARS)}@$?!]+[^\W\d_]+|[-_.][^\W\d_]+)*(?:[{re.escape(_STARS)}]{{2,}})?"
 )
+_MAYBE_SPACED = re.compile(r"[ .\-_*|/][^\W\d_][ .\-_*|/][^\W\d_](?![^\W_])")
 _SPACED = re.compile(
     r"[^\W\d_](?<![\w'\u2019].)(?<!\w[-_.*|/].)([ .\-_*|/])[^\W\d_](?:\1[^\W\d_])+(?![\w'\u2019]|[-_.*|/]\w)"
 )
@@ -105,20 +107,34 @@ def find_leet(text: str) -> list[Edit]:
     A word of the lexicon is meant wherever it fits, letter by letter. Elsewhere two signs or more between letters are
     read as vowels in a word of five letters or more, as is a single 0 or 3; names such as `mp3` and `c3po` stay.
     """
-    if not _MAYBE_LEET.search(text):
-        return []
     edits = []
-    for match in _LEET_WORD.finditer(text):
-        token = match.group().rstrip("!|")
-        if 1 < len(token) <= _LONGEST and not token.isalpha() and not token.isdigit():
-            word = _unleet(token)
-            if word:
-                edits += [
-                    Edit(match.start() + at, match.start() + at + 1, _cased(new, token))
-                    for at, (old, new) in enumerate(zip(token, word, strict=True))
-                    if old in _LEET
-                ]
+    for start, token in _tokens(text, _MAYBE_LEET, _IN_LEET):
+        token = token.rstrip("!|")
+        if not token.isalpha() and (word := _unleet(token)):
+            edits += [
+                Edit(start + at, start + at + 1, _cased(new, token))
+                for at, (old, new) in enumerate(zip(token, word, strict=True))
+                if old in _LEET
+            ]
     return edits
+
+
+def _tokens(text: str, hint: re.Pattern, inside: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Stretches of letters and the signs `inside` around each hint, that are no part of a code or another token."""
+    done = 0
+    for match in hint.finditer(text):
+        if match.start() < done:
+            continue
+        start, end = match.span()
+        low, high = max(done, start - _LONGEST), min(len(text), end + _LONGEST)
+        while start > low and (text[start - 1].isalpha() or text[start - 1] in inside):
+            start -= 1
+        while end < high and (text[end].isalpha() or text[end] in inside):
+            end += 1
+        done = end
+        before, after = text[start - 1 : start], text[end : end + 1]
+        if 1 < end - start <= _LONGEST and before not in _BARRIERS and not (after.isalnum() or before.isalnum()):
+            yield start, text[start:end]
 
 
 @functools.lru_cache(maxsize=1 << 15)
@@ -154,17 +170,16 @@ def _sloppy(token: str) -> str:
 
 def find_starred(text: str) -> list[Edit]:
     """Words of the lexicon with letters masked by stars and the like: `f*ck`, `sh!t`, `a**hole`, `b*tch`, `f***`."""
-    if not _MAYBE_STARRED.search(text):
-        return []
     edits = []
-    for match in _STARRED.finditer(text):
-        token = match.group()
-        if len(token) > _LONGEST or token.isalpha():
+    for start, token in _tokens(text, _MAYBE_STARRED, _MASKS):
+        stripped = token.lstrip("".join(_MASKS - {"*"}))
+        start += len(token) - len(stripped)
+        token = stripped.rstrip("@$?!-_.")
+        if not _STARRED.fullmatch(token) or token.isalpha():
             continue
         word = _unmask(token)
         if word is None:
             continue
-        start = match.start()
         if len(word) == len(token):
             edits += [
                 Edit(start + at, start + at + 1, _cased(word[at], token))
@@ -204,6 +219,8 @@ def find_spaced(text: str) -> list[Edit]:
 
     Initials (`U.S.A.`), lists of letters and single-letter words of a language in a row stay.
     """
+    if not _MAYBE_SPACED.search(text):
+        return []
     edits = []
     for match in _SPACED.finditer(text):
         letters = match.group()[::2]
