@@ -15,7 +15,7 @@ LADDER = [
     ["errors"],
     ["files", "labels"],
     ["config", "results", "paths"],
-    ["text"],
+    ["text", "perturb"],
     ["data"],
     ["models"],
     ["evaluation"],

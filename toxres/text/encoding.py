@@ -66,7 +66,7 @@ def find_mojibake(text: str) -> list[Edit]:
     for match in _FOREIGN_RUN.finditer(text):
         run = match.group()
         fixed = ftfy.fix_encoding(run)
-        if fixed == run and len(run) > 1:
+        if fixed == run and len(run) > 1 and "\ufffd" not in run:
             fixed = _redecoded(run)
         if fixed != run:
             edits += _aligned(match.start(), run, fixed)
