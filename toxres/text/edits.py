@@ -1,5 +1,6 @@
 """Edits of a text that keep, for every character, the span of the original text it stands for."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -61,4 +62,4 @@ def token_edits(text: str, found: Iterable[tuple[int, int, str]]) -> list[Edit]:
 
 
 def _touches(char: str) -> bool:
-    return char.isalnum() or char in "_<>" or (not char.isascii() and not char.isspace())
+    return char.isalnum() or char in "_<>" or (not char.isascii() and unicodedata.category(char) in ("So", "Sk", "Cf"))

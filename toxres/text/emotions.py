@@ -78,7 +78,7 @@ _WESTERN = re.compile(
     r"(?:(?P<mouth>\)+|\(+|\]+|\[+|\}+|\{+|D+|\*+)|(?P<rare>[<>cCPpbOo0xX/\\|Ss]))"
 )
 _FACE = re.compile(r"[:;=]['\u2019]?[-^~o]?[()\[\]{}<>DcCPpbOo0*xX/\\|Ss]")
-_HEART = re.compile(r"<(?:3+(?![\d.,%]*\d|\w)|[/\\]3+(?!\w))")
+_HEART = re.compile(r"<(?<!\d<)(?<!\d <)(?:3+(?![\d.,%]*\d|\w)|[/\\]3+(?!\w))")
 _LAUGHING = re.compile(r"[xX](?<!\w[xX])['-]?(?:D+|d+)(?!\w)")
 _REVERSED = re.compile(r"\((?<![\w)\]:;=]\()[-^o]?[:=](?![\w)(\]'-])")
 

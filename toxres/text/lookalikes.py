@@ -6,6 +6,7 @@ import unicodedata
 from typing import Final
 
 from toxres.text.edits import Edit
+from toxres.text.words import known_words
 
 _STYLED_RANGES: Final = (
     (0xFF01, 0xFF5E),
@@ -110,9 +111,11 @@ def _folded(match: re.Match) -> list[Edit]:
         return _by_table(word, start, _SMALL_CAPITALS)
     latin = _IS_LATIN.findall(word)
     foreign = _IS_FOREIGN.findall(word)
-    if not latin or not foreign or len(latin) + len(foreign) < max(3, len(word)):
+    if not latin or not foreign or len(latin) + len(foreign) < len(word):
         return []
     table = _to_latin()
+    if len(word) == 2 and "".join(table.get(char, char) for char in word).lower() not in known_words():
+        return []
     back = _TO_GREEK if all("\u0370" <= char <= "\u03ff" for char in foreign) else _TO_CYRILLIC
     plainly_latin = any(char not in back for char in latin)
     plainly_foreign = any(char not in table for char in foreign)
@@ -141,7 +144,7 @@ def _squared(text: str) -> list[Edit]:
         start, end = match.span()
         beside = text[max(start - 1, 0) : start] + text[end : end + 1]
         letters = [item for item in enumerate(match.group(), start) if item[1] != "\ufe0f"]
-        if len(letters) > 1 or any(char.isascii() and char.isalpha() for char in beside):
+        if len(letters) > 1 or any(char.isalpha() or "\u24b6" <= char <= "\u24e9" for char in beside):
             for at, char in letters:
                 stop = at + 1 + (text[at + 1 : at + 2] == "\ufe0f")
                 if _letter(char) != char:

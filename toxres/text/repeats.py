@@ -12,6 +12,7 @@ _BLANKS = re.compile(r"\s\s+")
 _RUN = re.compile(r"(?i)([^\s\d])\1\1+")
 _UNITS = re.compile(r"(?i)(?P<unit>[^\W\d_]{2,3}?|[^\w\s<>]{2,3}?)(?P=unit){2,}")
 _ROMAN = re.compile(r"M{0,4}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+_NEVER_DOUBLED = frozenset("hjqwxy")
 _REACH = 40
 _TRUE = bytes([1] * 6)
 
@@ -22,10 +23,11 @@ def find_blanks(text: str) -> list[Edit]:
 
 
 def find_repeats(text: str) -> list[Edit]:
-    """Runs of a letter or a mark become two (a dot three), of a syllable two.
+    """Runs of three and more of a letter or a mark become two (a dot three), of a syllable two.
 
+    A letter that hardly any language doubles becomes one (`heyyy` -> `hey`).
     A word of the lexicon is written as it stands there (`fuuuck` -> `fuck`). Roman numerals and `www` stay, and a word
-    that is but one letter keeps three (`zzz`).
+    that is but one letter keeps four (`zzzz`).
     """
     runs, units = _may_repeat(text)
     edits: list[Edit] = []
@@ -63,9 +65,11 @@ def _shortened(text: str, match: re.Match) -> Edit | None:
         if (word.isupper() and _ROMAN.fullmatch(word)) or word.lower() == "www":
             return None
         if right - left == end - start:
-            keep = 3
+            keep = 4
         elif right - left <= _REACH and (meant := _meant(word.lower())):
             keep = meant[sum(1 for _ in _RUN.finditer(text, left, start))]
+        elif char.lower() in _NEVER_DOUBLED:
+            keep = 1
     if end - start <= keep:
         return None
     return Edit(start + keep - 1, end, text[start + keep - 1])

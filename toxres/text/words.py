@@ -41,7 +41,7 @@ _VOWELS = frozenset("aeiouyąęóAEIOUYĄĘÓ")
 _NAMES = re.compile(
     r"(?i)mp[34]|ps\d|3d|r2d2|c3po|h\dn\d|k8s|l10n|i18n|covid|win\d|mh\d|p2p|b2b|[345]g|w3|web|md5|y2k|o2"
 )
-_QUANTITY = re.compile(r"\d+[a-z]")
+_QUANTITY = re.compile(r"[$\u20ac]?\d+[^\W\d_]{1,2}|[$\u20ac]\w|[^\W\d_]\d+")
 _SLOPPY: Final = {"0": "o", "3": "e", "1": "i", "4": "a", "5": "s", "7": "t"}
 
 _MAYBE_STARRED = re.compile(rf"[{re.escape(_STARS)}@$?!\-_.](?<=[^\W\d_].)(?=[^\W\d_]|[{re.escape(_STARS)}@$?!])")
@@ -67,7 +67,10 @@ def lexicon() -> tuple[tuple[str, ...], tuple[str, ...]]:
             current += line.split()
     plain = [word.rstrip("+") for word in lists["abuse"]]
     ended = [word.rstrip("+") + ending for word in lists["abuse"] if word.endswith("+") for ending in _ENDINGS]
-    return tuple(dict.fromkeys([*plain, *ended])), tuple(dict.fromkeys(lists["common"]))
+    others = [
+        word + ending for ending in ("", "s", "ed", "ing") for word in lists["common"] if not ending or len(word) > 3
+    ]
+    return tuple(dict.fromkeys([*plain, *ended])), tuple(dict.fromkeys(others))
 
 
 @functools.cache
@@ -85,14 +88,12 @@ def known_words() -> frozenset[str]:
     return frozenset(word for words in lexicon() for word in words)
 
 
-def _fitting(letters: list[str], *, common: bool) -> str | None:
-    """The first word whose letters are each among the ones allowed at their place ("" allows any)."""
-    words = _by_length(common=common).get(len(letters))
-    if words is None:
-        return None
+def _fitting(letters: list[str], *, common: bool, only: bool = False) -> str | None:
+    """The first word, or the only one, whose letters are each among those allowed at their place ("" allows any)."""
+    words = _by_length(common=common).get(len(letters), "")
     pattern = "".join("." if not allowed else f"[{re.escape(allowed)}]" for allowed in letters)
-    match = re.search(f"^{pattern}$", words, re.MULTILINE)
-    return match.group() if match else None
+    fitting = re.findall(f"^{pattern}$", words, re.MULTILINE)
+    return fitting[0] if fitting and (len(fitting) == 1 or not only) else None
 
 
 def _cased(letter: str, word: str) -> str:
@@ -144,10 +145,12 @@ def _unleet(token: str) -> str | None:
         return None
     if not any(char in _LEET for char in token) or not all(char in _LEET or char.isalpha() for char in token):
         return None
-    if len(token) > 2 or (token.isascii() and not any(char.isdigit() for char in token)):
-        word = _fitting([_LEET.get(char, char) for char in lower], common=len(token) > 2)
-        if word:
-            return word
+    if len(token) < 3 or _QUANTITY.fullmatch(token):
+        return None
+    signs = sum(char in _LEET for char in token)
+    word = _fitting([_LEET.get(char, char) for char in lower], common=signs < len(token) - signs)
+    if word:
+        return word
     return _sloppy(lower) if _is_sloppy(token) else None
 
 
@@ -204,7 +207,10 @@ def _unmask(token: str) -> str | None:
     weak = any(char in "-_." for char in token)
     if (weak and (shown < 3 or len(token) - shown > 1)) or shown < (1 if strong and len(token) > 3 else 2):
         return None
-    word = _fitting(["" if char in _MASKS else char for char in lower], common=False)
+    letters = ["" if char in _MASKS else char for char in lower]
+    word = _fitting(letters, common=False)
+    if word is None and strong and shown >= max(3, 2 * (len(token) - shown)) and lower[-1].isalpha():
+        word = _fitting(letters, common=True, only=True)
     parts = re.fullmatch(rf"([^\W\d_]+)[{re.escape(_STARS)}]{{2,}}([^\W\d_]+)", lower)
     if word is None and parts:
         for length in range(len(lower) - 1, len(parts[1]) + len(parts[2]), -1):
