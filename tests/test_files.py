@@ -1,5 +1,7 @@
 """Writing whole or not at all, and never over what a result must not replace."""
 
+import os
+
 import pytest
 
 from toxres.errors import InputError
@@ -50,3 +52,25 @@ def test_where_a_result_can_be_written(precious):
         for folder in (False, True):
             with pytest.raises(InputError, match=r"kept.txt is no folder; choose another place"):
                 need_writable(path, folder=folder)
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "a/.."])
+def test_a_result_needs_a_name(path):
+    for folder in (False, True):
+        with pytest.raises(InputError, match=r"is no name of a (file|folder) to write"):
+            need_writable(path, folder=folder)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc")
+def test_a_place_where_nothing_can_be_made_is_refused_before_the_work():
+    for folder in (False, True):
+        with pytest.raises(
+            InputError, match=r"^/proc/x/y.json: nothing can be written in /proc \(.*choose another place"
+        ):
+            need_writable("/proc/x/y.json", folder=folder)
+
+
+def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(InputError, match=r"nothing can be written in .*Permission denied"):
+        need_writable(tmp_path / "new" / "a.json")

@@ -1,11 +1,13 @@
 """Writing so that nothing is ever half-written: a temporary name in the same folder, then a rename."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,22 +49,39 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def need_writable(path: str | Path, *, folder: bool = False) -> None:
-    """Check, before long work, that a result can be written to `path`; nothing is made.
+    """Check, before long work, that a result can be written to `path`; nothing is left there.
 
     Args:
         path: Where a file is to be written.
         folder: A folder is to be written instead, so one may stand there.
 
     Raises:
-        InputError: `path` is a folder, or a file stands where one of its parent folders would.
+        InputError: `path` names nothing or is a folder, a file stands where one of its parent folders would, or nothing
+            can be made in the nearest folder above it.
     """
+    kind = "folder" if folder else "file"
+    if Path(path).name in ("", ".."):
+        raise InputError(f"{str(path)!r}: is no name of a {kind} to write; give one, such as build/result")
     if not folder:
         _refuse_folder(path)
     for parent in Path(path).absolute().parents:
         if parent.exists() or parent.is_symlink():
             if not parent.is_dir():
                 raise InputError(f"{path}: {parent} is no folder; choose another place")
+            _probe(parent, path)
             return
+
+
+def _probe(parent: Path, path: str | Path) -> None:
+    """Make and remove a folder: `os.access` alone says yes to root where the file system says no, as in /proc."""
+    try:
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        os.rmdir(tempfile.mkdtemp(prefix=".toxres-", dir=parent))
+    except OSError as error:
+        raise InputError(
+            f"{path}: nothing can be written in {parent} ({error.strerror}); choose another place"
+        ) from None
 
 
 def _refuse_folder(path: str | Path) -> None:
