@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from toxres import results
 from toxres.errors import InputError
 from toxres.results import current_commit, read_headline, update_headline
 
@@ -32,6 +33,12 @@ def test_every_other_key_is_kept(tmp_path):
     assert figures["ablation.cls_bce.macro_ap"] == 0.6
     assert figures["bench._run"] == {**RUN, "commit": "c", "date": "d"}
     assert list(figures) == sorted(figures)
+
+
+def test_a_system_without_file_locks_goes_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "fcntl", None)
+    update_headline({"bench": {"import_seconds": 0.1}}, RUN, tmp_path / "new" / "headline.json")
+    assert read_headline(tmp_path / "new" / "headline.json")["bench.import_seconds"] == 0.1
 
 
 @pytest.mark.parametrize(

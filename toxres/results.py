@@ -5,7 +5,6 @@ The commands that compute a figure write it here, each keeping the others' keys.
 
 import contextlib
 import datetime
-import fcntl
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,11 @@ from pathlib import Path
 
 from toxres.errors import InputError
 from toxres.files import ROOT, read_json, write_json
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
 
 HEADLINE = ROOT / "data" / "results" / "headline.json"
 """Where the figures stand."""
@@ -90,6 +94,9 @@ def current_commit(root: Path = ROOT) -> str:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        yield
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
