@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 import toxres
 from toxres.cli import build_parser, main
 from toxres.config import FULL, SMOKE
-from toxres.errors import InputError
+from toxres.errors import InputError, RunError
 from toxres.evaluation import Calibration
 from toxres.labels import LABELS
 
@@ -139,6 +140,7 @@ def test_abbreviated_options_are_refused(fails):
     [
         (InputError("file: row 3: mend it"), 2, "toxres data list: file: row 3: mend it"),
         (InputError("two\nlines"), 2, "toxres data list: two lines"),
+        (RunError("url: no connection;\ntry again"), 1, "toxres data list: url: no connection; try again"),
         (KeyboardInterrupt(), 130, "toxres data list: interrupted"),
         (OSError(28, "No space left"), 1, "toxres data list: failed: OSError: [Errno 28] No space left (TOXRES_DEBUG"),
     ],
@@ -149,6 +151,16 @@ def test_exit_codes(fails, monkeypatch, error, code, line):
 
     monkeypatch.setattr("toxres.data.registry.list_sources", broken)
     assert fails(code, "data", "list").startswith(line)
+
+
+def test_a_download_without_a_network_is_a_failed_run_not_bad_usage(fails, monkeypatch):
+    def refused(*arguments, **options):
+        raise urllib.error.URLError("refused")
+
+    monkeypatch.setattr("urllib.request.urlopen", refused)
+    monkeypatch.setattr("toxres.data.registry.sha256", lambda path: "")
+    line = fails(1, "data", "pull", "davidson")
+    assert line.startswith("toxres data pull: https://") and "no connection (refused)" in line
 
 
 def test_debug_shows_the_traceback(monkeypatch):

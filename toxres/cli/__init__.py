@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from toxres.cli.parser import build_parser
-from toxres.errors import InputError
+from toxres.errors import InputError, RunError
 
 __all__ = ["build_parser", "main"]
 
@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except InputError as error:
         return _complain(f"{name}: {_one_line(error)}", 2)
+    except RunError as error:
+        return _complain(f"{name}: {_one_line(error)}", 1)
     except KeyboardInterrupt:
         return _complain(f"{name}: interrupted", 130)
     except BrokenPipeError:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from toxres.errors import InputError
+from toxres.errors import RunError
 
 _BLOCK = 1 << 16
 _TIMEOUT = 30.0
 
 
-class DownloadError(InputError):
+class DownloadError(RunError):
     """A download that failed: one line naming the file, what came instead, and what to do."""
 
 
