@@ -10,6 +10,7 @@ from typing import Final
 from toxres.text.edits import Edit
 
 _FILE = Path(__file__).resolve().parent / "words.txt"
+_TRIPLE = re.compile(r"(.)\1\1")
 _ENDINGS = ("s", "es", "ed", "er", "ers", "ing", "in", "y")
 
 _LEET: Final = {
@@ -70,7 +71,8 @@ def lexicon() -> tuple[tuple[str, ...], tuple[str, ...]]:
     others = [
         word + ending for ending in ("", "s", "ed", "ing") for word in lists["common"] if not ending or len(word) > 3
     ]
-    return tuple(dict.fromkeys([*plain, *ended])), tuple(dict.fromkeys(others))
+    abuse = [word for word in [*plain, *ended] if not _TRIPLE.search(word)]
+    return tuple(dict.fromkeys(abuse)), tuple(dict.fromkeys(word for word in others if not _TRIPLE.search(word)))
 
 
 @functools.cache
@@ -211,12 +213,11 @@ def _unmask(token: str) -> str | None:
     word = _fitting(letters, common=False)
     if word is None and strong and shown >= max(3, 2 * (len(token) - shown)) and lower[-1].isalpha():
         word = _fitting(letters, common=True, only=True)
-    parts = re.fullmatch(rf"([^\W\d_]+)[{re.escape(_STARS)}]{{2,}}([^\W\d_]+)", lower)
+    parts = re.fullmatch(rf"([^\W\d_]+)([{re.escape(_STARS)}]{{2,}})([^\W\d_]+)", lower)
     if word is None and parts:
-        for length in range(len(lower) - 1, len(parts[1]) + len(parts[2]), -1):
-            word = _fitting([*parts[1], *[""] * (length - len(parts[1]) - len(parts[2])), *parts[2]], common=False)
-            if word:
-                break
+        pattern = f"^{parts[1]}.{{1,{len(parts[2])}}}{parts[3]}$"
+        match = re.search(pattern, "\n".join(lexicon()[0]), re.MULTILINE)
+        word = match and match.group()
     return word
 
 
