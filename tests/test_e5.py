@@ -6,10 +6,11 @@ import struct
 import numpy as np
 import pytest
 import torch
-from transformers import BertModel
+from transformers import AutoTokenizer, BertModel
 
+from toxres.config import CUSTOM
 from toxres.errors import InputError
-from toxres.models import load_encoder
+from toxres.models import ToxicityModel, load_encoder
 from toxres.models.e5 import PREFIX, embed, load_e5, prune_vocabulary, read_e5
 from toxres.models.encoders import E5
 
@@ -146,6 +147,17 @@ def test_the_model_is_an_ordinary_bert(small, tmp_path):
     with torch.no_grad():
         torch.testing.assert_close(loaded.model(**batch).last_hidden_state, expected)
     assert loaded.tokenizer(["kot"])["input_ids"] == encoder.tokenizer(["kot"])["input_ids"]
+
+
+def test_a_classifier_on_top_is_saved_and_loaded_like_any_other(small, monkeypatch, tmp_path):
+    monkeypatch.setattr("toxres.models.e5.e5_path", lambda: small[0])
+    model, tokenizer = ToxicityModel.from_recipe(CUSTOM, encoder=E5)
+    model.eval().save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    batch = AutoTokenizer.from_pretrained(tmp_path)(["kot", "kot kot и"], padding=True, return_tensors="pt")
+    loaded = ToxicityModel.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(**batch).logits, model(**batch).logits)
 
 
 def test_dropout_is_set(small):
