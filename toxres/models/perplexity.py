@@ -23,6 +23,8 @@ STEPS = 128
 class Perplexity(NamedTuple):
     """How well held-out text was predicted; each text was read from a fresh state.
 
+    A text beyond `documents.PIECE` characters is read in pieces, and the first token of each later piece is not scored.
+
     Figures for a token compare models of one vocabulary. Those for a word, a character and a byte are of the text as it
     was written, so that they compare models of different vocabularies; but a normalising tokenizer, or one with
     unknown tokens, predicts less than was written. The end of each text counts as one more word, character and byte.
