@@ -56,7 +56,8 @@ def train_sentencepiece(
     """Train a unigram vocabulary (Kudo 2018; Kudo and Richardson 2018) on texts that are read once.
 
     `SPECIAL_TOKENS` are single pieces, and characters outside the vocabulary fall back to their UTF-8 bytes, so that
-    decoding gives back the normalised text. Every encoded text starts with `<s>` and ends with `</s>`.
+    decoding gives back the normalised text (but U+2581 as a space: SentencePiece writes spaces so). Every encoded text
+    starts with `<s>` and ends with `</s>`.
 
     Args:
         texts: Comments as they were written; an iterator may be larger than memory.

@@ -28,7 +28,6 @@ _KEPT = (
     "model_input_names",
     "clean_up_tokenization_spaces",
     "split_special_tokens",
-    "name_or_path",
 )
 
 
@@ -114,7 +113,8 @@ class NormalizingTokenizer(TokenizersBackend):
     """A fast tokenizer around any backend that normalises texts with `toxres.text.normalise` before the backend.
 
     Token ids are those of the normalised text; `offset_mapping` and the encodings' character methods point into the
-    text as it was written. Lone surrogates, which the backend rejects, are read as U+FFFD.
+    text as it was written. Lone surrogates, which the backend rejects, are read as U+FFFD. `backend_tokenizer` knows
+    nothing of normalisation: give it what `prepare` returns.
 
     Args:
         normalisation: Names of the steps, in any order; None or empty leaves texts as they are. Saved in
@@ -171,6 +171,7 @@ class NormalizingTokenizer(TokenizersBackend):
             **tokenizer.special_tokens_map,
             **{name: getattr(tokenizer, name) for name in _KEPT},
         )
+        wrapped.name_or_path = tokenizer.name_or_path
         if normalisation is not None:
             wrapped.add_tokens([AddedToken(token, normalized=False) for token in SPECIAL_TOKENS])
         return wrapped
