@@ -16,9 +16,10 @@ from toxres.errors import InputError
 from toxres.evaluation import evaluate_probs, label_frame, paired_bootstrap, tune_thresholds
 from toxres.evaluation.arrays import sigmoid
 from toxres.labels import LABEL_COLOURS, LABELS
-from toxres.plots.curves import wilson_interval
+from toxres.plots.curves import best_epoch, wilson_interval
 from toxres.plots.mechanism import focal_gradient_values, focal_loss_values
-from toxres.plots.style import MAX_BYTES, STYLE, colours_of, percent, titled
+from toxres.plots.panels import forest_panels, training_panels
+from toxres.plots.style import MAX_BYTES, STYLE, colours_of, percent, titled, wrapped
 
 matplotlib.use("Agg")
 
@@ -30,6 +31,10 @@ PROBS, WORSE = sigmoid(LOGITS), sigmoid(LOGITS + RNG.normal(size=TARGETS.shape))
 GAP = np.where(np.arange(6) == 3, np.nan, TARGETS)
 LOG = [{"epoch": 1.0, "loss": 0.3}, {"epoch": 1.0, "eval_loss": 0.2, "eval_macro_ap": 0.5}, {"epoch": 2.0, "loss": 0.1}]
 SCORES = label_frame({"baseline": evaluate_probs(GAP, PROBS), "other": evaluate_probs(GAP, WORSE)}, "ap")
+PAIRS = pd.DataFrame(
+    {"difference": [0.03, -0.004], "low": [0.02, -0.013], "high": [0.052, 0.006], "p_value": [0.003, 0.2]},
+    index=["focal - BCE, under attention", "attention - [CLS], under focal"],
+)
 GROUPS = pd.DataFrame({"news": [0.1, 0.0, 0.3], "wikipedia": [0.2, np.nan, 0.1]}, index=LABELS[:3])
 
 FIGURES = {
@@ -46,6 +51,7 @@ FIGURES = {
     "learning_curves": lambda **k: plots.learning_curves(LOG, **k),
     "metric_bars": lambda **k: plots.metric_bars(SCORES, low=SCORES - 0.1, high=SCORES + 0.1, **k),
     "forest_plot": lambda **k: plots.forest_plot(paired_bootstrap(GAP, PROBS, WORSE, "ap", 30).table(), **k),
+    "forest_plot_of_pairs": lambda **k: plots.forest_plot(PAIRS, **k),
     "group_comparison": lambda **k: plots.group_comparison(GROUPS, log=True, as_percent=True, **k),
     "before_after": lambda **k: plots.before_after({"toxic": (0.1, 0.02), "threat": (0.2, np.nan)}, **k),
     "focal_gradient": lambda **k: plots.focal_gradient(**k),
@@ -173,6 +179,24 @@ def test_reliability_pools_known_pairs():
     assert "as trained: ECE 0.150" in texts(ax)
 
 
+def test_pooled_labels_are_told_from_the_mean_over_labels():
+    targets, probs = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.9, 0.1], [0.9, 0.1]])
+    told = texts(plots.reliability_diagram(targets, probs))
+    assert "as trained: pooled ECE 0.100" in told
+    assert not any("pooled" in text for text in texts(plots.reliability_diagram(targets[:, 0], probs[:, 0])))
+
+
+def test_the_threshold_dot_stands_on_its_precision_recall_curve():
+    targets = np.array([[1, 0, 0, 1, 0, 1]], dtype=float).T
+    probs = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]]).T
+    for threshold in (0.95, 0.85, 0.75, 0.65, 0.45, 0.1):
+        ax = plots.precision_recall_curves(targets, probs, labels=["toxic"], thresholds=np.array([threshold]))
+        (curve,) = [line for line in ax.lines if line.get_label().startswith("toxic")]
+        (dot,) = [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata())]
+        corners = {tuple(np.round(point, 9)) for point in zip(*curve.get_data(), strict=True)}
+        assert tuple(np.round([dot.get_xdata()[0], dot.get_ydata()[0]], 9)) in corners, threshold
+
+
 def test_wilson_intervals_are_scipys():
     low, high = wilson_interval(np.array([0.0, 0.3]), np.array([5, 10]), z=1.959963984540054)
     for i, (k, n) in enumerate([(0, 5), (3, 10)]):
@@ -186,6 +210,48 @@ def test_learning_curves_take_what_the_log_has():
         "training loss (last 0.100)",
         "validation loss (last 0.200)",
     ]
+
+
+def test_saw_teeth_are_smoothed_and_the_epoch_kept_is_marked():
+    log = [{"epoch": i / 10, "loss": 0.2 + 0.1 * (-1) ** i} for i in range(1, 31)]
+    log += [{"epoch": float(i), "eval_macro_ap": score} for i, score in ((1, 0.4), (2, 0.6), (3, 0.6))]
+    assert best_epoch(log) == 2.0 and best_epoch(log, "eval_macro_f1") is None
+    ax = plots.learning_curves(log, kept=best_epoch(log))
+    raw, smooth = ax.lines[:2]
+    assert np.ptp(raw.get_ydata()) == pytest.approx(0.2)
+    assert np.ptp(smooth.get_ydata()[3:-3]) < 0.05
+    assert "kept: epoch 2" in texts(ax) and ax.get_ylabel() == "loss"
+    left, right = training_panels(log, name="baseline", origin="synthetic corpus (400)").axes
+    assert left.get_ylabel() == "loss" and right.get_ylabel() == "macro AP"
+    assert {"Losses of baseline", "synthetic corpus (400)", "macro AP (last 0.600)"} <= set(texts(left))
+    assert list(right.lines[-1].get_xdata()) == [2.0, 2.0]
+
+
+def test_a_long_origin_is_broken_and_the_data_keep_their_width():
+    origin = "Jigsaw sample, 5,861 comments out of fold; runs of 2030-01-02; " + ", ".join(["0123abc"] * 20)
+    ax = plots.forest_plot(PAIRS, origin=origin)
+    ax.figure.canvas.draw()
+    (told,) = [item for item in ax.texts if item.get_text().startswith("Jigsaw")]
+    assert "\n" in told.get_text() and " ".join(told.get_text().split()) == origin
+    width = ax.figure.get_window_extent().x1
+    assert told.get_window_extent().x1 <= width
+    assert ax.get_window_extent().width > 0.4 * width
+    assert wrapped("", 1, 9) == [] and wrapped("wideword", 0.01, 9) == ["wideword"]
+
+
+def test_panels_share_the_models_and_name_the_side_by_metric():
+    fig = forest_panels({"AP": PAIRS, "ECE": PAIRS}, first="x", second="y", origin="o (1)", errors=["ECE"])
+    ap, ece = ({item.get_text() for item in ax.texts} for ax in fig.axes)
+    assert "x better →" in ap and "y better →" in ece
+    assert [ax.get_title("left") for ax in fig.axes] == ["x – y: AP", "x – y: ECE"]
+    assert "o (1)" in ap and "o (1)" not in ece
+
+
+def test_a_dot_is_hollow_if_the_family_of_tests_explains_it():
+    faces = [to_hex(dot.get_facecolor()[0]) for dot in plots.forest_plot(PAIRS).collections]
+    corrected = PAIRS.assign(p_holm=[0.06, 0.4])
+    assert faces[0] != "#ffffff"
+    assert [to_hex(dot.get_facecolor()[0]) for dot in plots.forest_plot(corrected).collections] == ["#ffffff"] * 2
 
 
 def test_forest_plot_names_the_better_side_and_hollows_what_may_be_nothing():

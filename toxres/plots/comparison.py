@@ -13,13 +13,18 @@ from toxres.plots.style import (
     INK,
     MUTED,
     ORANGE,
+    STYLE,
     bare,
     colours_of,
     legend_outside,
     new_axes,
     pretty,
+    text_inches,
     titled,
 )
+
+FOREST_INCHES = 4.6
+"""Width that a forest plot keeps for its data."""
 
 
 def metric_bars(
@@ -75,20 +80,23 @@ def forest_plot(
     metric: str = "average precision",
     first: str = "a",
     second: str = "b",
+    title: str | None = None,
     origin: str = "",
     higher_is_better: bool = True,
 ) -> Axes:
     """Paired differences with their intervals, a row each; the macro mean, if there, stands apart at the bottom.
 
-    Filled dots have an interval that excludes 0, hollow ones do not.
+    Filled dots have an interval that excludes 0, hollow ones do not; where several comparisons were made at once and
+    `p_holm` is there, a dot is filled if that is below 0.05.
 
     Args:
         differences: Columns `difference`, `low`, `high`, and `p_value` if it is to be printed; rows such as labels
             (`BootstrapResult.table()`, `paired_seeds_table(...)`). NaN rows are printed as undefined.
-        ax: Axes to draw on; new ones by default.
+        ax: Axes to draw on; new ones by default, wide enough for the names, the data and the numbers.
         metric: What is measured.
         first: The model that is a.
         second: The model that is b; differences are a - b.
+        title: By default the metric and the two models.
         origin: Where the data came from.
         higher_is_better: False for errors such as ECE: the sides are then named the other way round.
     """
@@ -96,31 +104,29 @@ def forest_plot(
     rows = {name: len(names) - i for i, name in enumerate(names)}
     if "macro" in differences.index:
         rows["macro"] = -0.4
-    ax = new_axes(ax, 8.2, 1.5 + 0.42 * len(rows))
+    reach = 1.08 * np.nanmax(np.abs(differences[["low", "high", "difference"]].to_numpy(float)), initial=1e-6)
+    told = {name: _told(differences.loc[name], digits=4 if reach < 0.01 else 3) for name in rows}
+    beside = max(text_inches(text, 8.8, "monospace") for text in told.values())
+    names_wide = max(text_inches(pretty(name), STYLE["font.size"]) for name in rows)
+    ax = new_axes(ax, names_wide + FOREST_INCHES + beside + 0.4, 1.7 + 0.42 * len(rows))
     ax.axvline(0, color=MUTED, linewidth=1.1)
     for name, row in rows.items():
         value, low, high = differences.loc[name, ["difference", "low", "high"]].astype(float)
-        beside = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "fontsize": 9.5}
+        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "fontsize": 8.8}
+        ax.annotate(told[name], (1, row), xytext=(8, 0), family="monospace", **place)
         if np.isnan(value):
-            ax.annotate("undefined", (1, row), xytext=(8, 0), color=MUTED, **beside)
             continue
-        excludes = low > 0 or high < 0
         (colour,) = colours_of([name]) if name != "macro" else [INK]
         ax.plot([low, high], [row, row], color=colour, linewidth=2.4, solid_capstyle="round", zorder=2)
-        face = colour if excludes else "white"
+        face = colour if is_shown(differences.loc[name]) else "white"
         size = 72 if name == "macro" else 52
         ax.scatter([value], [row], s=size, facecolor=face, edgecolor=colour, linewidth=1.8, zorder=3)
-        told = f"{value:+.3f} [{low:+.3f}, {high:+.3f}]".replace("-", "−")
-        if "p_value" in differences:
-            told += f"  p = {differences.loc[name, 'p_value']:.3f}"
-        ax.annotate(told, (1, row), xytext=(8, 0), family="monospace", **(beside | {"fontsize": 8.8}))
     if "macro" in rows:
         ax.axhline(0.3, color=FAINT, linewidth=1)
     ax.set_yticks(list(rows.values()), [pretty(name) for name in rows])
     ax.set_ylim(min(rows.values()) - 0.6, len(names) + 1.1)
-    reach = 1.08 * np.nanmax(np.abs(differences[["low", "high", "difference"]].to_numpy(float)), initial=1e-6)
     ax.set_xlim(-reach, reach)
-    ax.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
+    ax.xaxis.set_major_locator(MaxNLocator(7, symmetric=True))
     ax.tick_params(axis="y", length=0)
     left, right = (second, first) if higher_is_better else (first, second)
     side = {"xycoords": "axes fraction", "va": "top", "color": MUTED, "fontsize": 9.5}
@@ -129,7 +135,22 @@ def forest_plot(
     ax.set_xlabel(f"difference in {metric}")
     bare(ax, grid="x")
     ax.spines["left"].set_visible(False)
-    return titled(ax, f"{pretty(first)} – {pretty(second)}: {metric}", origin)
+    return titled(ax, title or f"{pretty(first)} – {pretty(second)}: {metric}", origin)
+
+
+def is_shown(row: pd.Series | Mapping) -> bool:
+    """Whether a difference is more than its luck: its interval excludes 0, and `p_holm`, if it has one, is below 5%."""
+    low, high = float(row["low"]), float(row["high"])
+    corrected = float(row["p_holm"]) if "p_holm" in row else 0.0
+    return bool((low > 0 or high < 0) and corrected < 0.05)
+
+
+def _told(row: pd.Series, digits: int) -> str:
+    value, low, high = (float(row[key]) for key in ("difference", "low", "high"))
+    if np.isnan(value):
+        return "undefined"
+    told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]".replace("-", "−")
+    return told + (f"  p = {row['p_value']:.3f}" if "p_value" in row else "")
 
 
 def group_comparison(

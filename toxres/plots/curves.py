@@ -34,8 +34,9 @@ def precision_recall_curves(
 ) -> Axes:
     """Precision against recall, a curve a label, its average precision in the legend.
 
-    The area under the drawn steps is the average precision: each step is as high as when its recall was first reached.
-    A short line at the left edge marks a label's prevalence, which is the precision of guessing.
+    Every cut between two scores is a point of the curve. The area under the steps is the average precision: each step
+    is as high as when its recall was first reached. A short line at the left edge marks a label's prevalence, which is
+    the precision of guessing.
 
     Args:
         targets: (N, L) in [0, 1], NaN unknown.
@@ -52,11 +53,10 @@ def precision_recall_curves(
             ax.plot([], [], color=colour, label=f"{pretty(name)}: undefined")
             continue
         precision, recall, cuts = precision_recall_curve(is_positive, scores)
-        levels, first = np.unique(recall[::-1], return_index=True)
-        heights = precision[::-1][first]
-        heights[0] = heights[1]
+        # scikit-learn ends with recall 0 and precision 1, where nothing is predicted: a curve starts at its first cut.
+        precision[-1] = precision[-2]
         told = f"{pretty(name)}: AP {average_precision_score(is_positive, scores):.2f} ({is_positive.sum():,} positive)"
-        ax.step(levels, heights, where="pre", color=colour, label=told)
+        ax.step(recall[::-1], precision[::-1], where="pre", color=colour, label=told)
         ax.plot([0, 0.08], [is_positive.mean()] * 2, color=colour, linewidth=1.3, linestyle=":")
         if thresholds is not None:
             place = np.searchsorted(cuts, thresholds[index])
@@ -83,7 +83,8 @@ def reliability_diagram(
 ) -> Axes:
     """How often what was promised came true, before and after calibration; under it, the counts of each promise.
 
-    Bands are 95% Wilson intervals.
+    Bands are 95% Wilson intervals. The ECE of pooled labels is that of the drawn curve, and no mean over the labels:
+    what one label promises too much and another too little cancels in it.
 
     Args:
         targets: (N,) of one label or (N, L), whose known pairs are then pooled; NaN is unknown.
@@ -99,12 +100,14 @@ def reliability_diagram(
     counts = make_axes_locatable(ax).append_axes("bottom", size="24%", pad=0.14, sharex=ax)
     series = [(probs, BLUE, names[0])] + ([] if calibrated is None else [(calibrated, ORANGE, names[1])])
     edges = np.linspace(0, 1, n_bins + 1)
+    pooled = np.ndim(targets) == 2 and np.shape(targets)[1] > 1
     for values, colour, name in series:
         curve = reliability_curve(np.ravel(targets), np.ravel(values), n_bins)
         error = np.sum(curve.count * np.abs(curve.mean_prob - curve.mean_target)) / max(curve.count.sum(), 1)
+        told = f"{name}: {'pooled ' if pooled else ''}ECE {error:.3f}"
         low, high = wilson_interval(curve.mean_target, curve.count)
         ax.fill_between(curve.mean_prob, low, high, color=colour, alpha=0.13, linewidth=0)
-        ax.plot(curve.mean_prob, curve.mean_target, "o-", color=colour, markersize=5, label=f"{name}: ECE {error:.3f}")
+        ax.plot(curve.mean_prob, curve.mean_target, "o-", color=colour, markersize=5, label=told)
         shown = np.ravel(values)[known(np.ravel(targets).astype(float))]
         counts.hist(shown, edges, histtype="step", color=colour, linewidth=1.6)
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="perfect")
@@ -157,31 +160,57 @@ def learning_curves(
     *,
     keys: Sequence[str] = ("loss", "eval_loss"),
     names: Mapping[str, str] | None = None,
+    kept: float | None = None,
+    smooth: float = 0.5,
+    title: str = "Learning curves",
+    ylabel: str | None = None,
     origin: str = "",
 ) -> Axes:
     """Entries of a `Trainer`'s `log_history` against the epoch; a key that no entry holds is left out.
+
+    The training loss is drawn twice where it has many points: as logged, thin, and as the mean of its surroundings.
+    Where batches are made of comments of similar length the thin line has saw-teeth that say which lengths came when.
 
     Args:
         log_history: Dictionaries with `epoch` and some of the keys.
         ax: Axes to draw on; new ones by default.
         keys: What to draw; losses by default, or such as `("eval_macro_ap", "eval_macro_auroc")`.
         names: What the legend calls a key.
+        kept: Epoch whose weights were kept, marked by a line.
+        smooth: Epochs that a mean of the training loss is taken over.
+        title: The title.
+        ylabel: "loss" or "score" by default, as the keys are.
         origin: Where the data came from.
     """
     known_names = KEY_NAMES | dict(names or {})
     ax = new_axes(ax, 7.8, 3.9)
     for key, colour in zip(keys, colours_of(keys), strict=True):
         points = [(entry["epoch"], entry[key]) for entry in log_history if key in entry and "epoch" in entry]
-        if points:
-            marker = "o" if key.startswith("eval") or len(points) < 8 else None
-            told = f"{known_names.get(key, pretty(key.removeprefix('eval_')))} (last {points[-1][1]:.3f})"
-            ax.plot(*zip(*points, strict=True), color=colour, marker=marker, markersize=5, label=told)
+        if not points:
+            continue
+        epochs, values = np.array(points, dtype=float).T
+        told = known_names.get(key, pretty(key.removeprefix("eval_")))
+        many = not key.startswith("eval") and len(points) >= 8
+        if many:
+            ax.plot(epochs, values, color=colour, alpha=0.35, linewidth=1, label=f"{told}, as logged")
+            values = np.array([values[np.abs(epochs - epoch) <= smooth / 2].mean() for epoch in epochs])
+            told += f", mean over {smooth:g} epochs"
+        label = f"{told} (last {values[-1]:.3f})"
+        ax.plot(epochs, values, color=colour, marker=None if many else "o", markersize=5, label=label)
+    if kept is not None:
+        ax.axvline(kept, color=MUTED, linewidth=1.2, linestyle=":", label=f"kept: epoch {kept:g}")
     ax.margins(x=0.04, y=0.12)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel("epoch")
+    ax.set(xlabel="epoch", ylabel=ylabel or ("loss" if all(key.endswith("loss") for key in keys) else "score"))
     legend_outside(ax)
     bare(ax, grid="y")
-    return titled(ax, "Learning curves", origin)
+    return titled(ax, title, origin)
+
+
+def best_epoch(log_history: Sequence[Mapping], key: str = "eval_macro_ap") -> float | None:
+    """The epoch with the highest score, the first of several: the one that is kept. None where nothing was scored."""
+    scored = [(entry[key], -entry["epoch"]) for entry in log_history if key in entry and "epoch" in entry]
+    return -max(scored)[1] if scored else None
 
 
 def wilson_interval(share: np.ndarray, count: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:

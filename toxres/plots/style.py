@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 
 from toxres.errors import InputError
 from toxres.files import ROOT, atomic_path
@@ -62,6 +64,9 @@ STYLE = {
 FIGURES_VARIABLE = "TOXRES_FIGURES"
 """Environment variable that names the folder figures are saved to."""
 
+ORIGIN_SIZE = 9.5
+"""Points of the line under a title."""
+
 MAX_BYTES = 300 * 1024
 """A saved figure is smaller than this; its resolution is lowered until it is."""
 
@@ -110,13 +115,41 @@ def new_axes(ax: Axes | None, width: float = 7.0, height: float = 4.2) -> Axes:
 
 
 def titled(ax: Axes, title: str, origin: str) -> Axes:
-    """Put the title above `ax`, and under it, in grey, where the data came from."""
+    """Put the title above `ax`, and under it, in grey and as wide as the figure lets it, where the data came from."""
     font = {"fontsize": STYLE["axes.titlesize"], "fontweight": "bold", "color": INK}
-    ax.set_title(title, loc="left", pad=24 if origin else 10, **font)
-    if origin:
+    lines = wrapped(origin, _room(ax), ORIGIN_SIZE)
+    ax.set_title(title, loc="left", pad=10 + 14 * len(lines), **font)
+    if lines:
         above = {"xycoords": "axes fraction", "xytext": (0, 8), "textcoords": "offset points"}
-        ax.annotate(origin, (0, 1), color=MUTED, fontsize=9.5, **above)
+        ax.annotate("\n".join(lines), (0, 1), color=MUTED, fontsize=ORIGIN_SIZE, **above)
     return ax
+
+
+def wrapped(text: str, inches: float, size: float) -> list[str]:
+    """`text` in lines of at most so many inches, broken between words; a word that is wider has a line of its own."""
+    lines: list[str] = [text] if text else []
+    if text and text_inches(text, size) > inches:
+        lines = []
+        for word in text.split():
+            if lines and text_inches(f"{lines[-1]} {word}", size) <= inches:
+                lines[-1] += f" {word}"
+            else:
+                lines.append(word)
+    return lines
+
+
+def text_inches(text: str, size: float, family: str | None = None) -> float:
+    """How wide a text of `size` points is."""
+    font = FontProperties(family=family, size=size)
+    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0] / 72
+
+
+def _room(ax: Axes) -> float:
+    """Inches from the left of the axes to the right of what belongs to them in the figure, as far as is known yet."""
+    place = ax.get_subplotspec()
+    columns = place.get_gridspec().ncols if place is not None else 1
+    ticks = [text_inches(item.get_text(), item.get_size()) for item in ax.get_yticklabels() if item.get_text()]
+    return ax.figure.get_figure(root=True).get_figwidth() / columns - max(ticks, default=0.4) - 0.4
 
 
 def legend_outside(ax: Axes, **options) -> None:
