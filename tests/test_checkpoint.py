@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from helpers.training import TEXTS, trained
 from safetensors.torch import load_file, save_file
 
-from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
+from toxres.checkpoint import CALIBRATION, CONFIG, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
 from toxres.errors import InputError
 from toxres.labels import LABELS
 
@@ -95,7 +96,13 @@ def test_other_labels(labels, copy):
     [
         (RUN, {"recipe": "custom"}),
         (RUN, {"recipe": {"name": "custom"}}),
+        (RUN, {"recipe": {"family": "transformer"}}),
+        (RUN, {"recipe": {"name": 3, "family": "transformer"}}),
+        (RUN, {"recipe": {"name": "custom", "family": "ulm"}}),
         (RUN, {"preset": {}}),
+        (RUN, {"preset": {"max_length": "x"}}),
+        (RUN, {"preset": {"max_length": 0}}),
+        (RUN, {"preset": {"max_length": None}}),
         (THRESHOLDS, {"threat": None}),
         (THRESHOLDS, {"threat": "high"}),
         (THRESHOLDS, {"threat": 1.5}),
@@ -122,6 +129,51 @@ def test_threshold_of_a_label_missing(copy):
     del values["insult"]
     (copy / THRESHOLDS).write_text(json.dumps(values))
     assert "insult" in complaint(copy)
+
+
+def test_config_is_missing_or_of_other_labels(copy):
+    config = json.loads((copy / CONFIG).read_text())
+    for names in (config["id2label"] | {"6": "spam"}, {"0": "toxic"}, dict(enumerate(reversed(LABELS))), None):
+        (copy / CONFIG).write_text(json.dumps(config | {"id2label": names}))
+        assert "config.json: the labels (id2label) are not toxic, severe_toxic" in complaint(copy)
+    for content in ("[]", '{"model_type": "bert"}'):
+        (copy / CONFIG).write_text(content)
+        assert "config.json: is not of a model" in complaint(copy)
+    (copy / CONFIG).unlink()
+    assert "config.json is missing" in complaint(copy)
+
+
+@pytest.mark.parametrize("value, kind", [(float("nan"), "NaN"), (float("inf"), "infinite")])
+def test_weights_that_are_no_numbers(value, kind, copy):
+    weights = load_file(copy / "model.safetensors")
+    weights["head.out.bias"][2] = value
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    assert f"the weights give {kind} logits" in complaint(copy, use=True)
+
+
+def test_weights_of_tfidf_that_are_no_numbers(tmp_path):
+    folder = shutil.copytree(trained("tfidf"), tmp_path / "tfidf")
+    arrays = safetensors.numpy.load_file(folder / "tfidf.safetensors")
+    (folder / "tfidf.safetensors").write_bytes(safetensors.numpy.save(arrays | {"intercept": np.full(6, np.nan)}))
+    assert "the weights give NaN logits" in complaint(folder, use=True)
+
+
+@pytest.mark.parametrize("recipe", ["custom", "tfidf"])
+def test_texts_are_a_list_of_strings(recipe):
+    checkpoint = load_checkpoint(trained(recipe))
+    with pytest.raises(InputError, match=r"^texts: is a single text; give a list of texts, such as \[text\]$"):
+        checkpoint.predict_proba("hello")
+    for value, kind in ((None, "NoneType"), (float("nan"), "float"), (b"a", "bytes")):
+        with pytest.raises(InputError, match=rf"^texts\[1\]: is a {kind}, not a string"):
+            checkpoint.predict_proba(["fine", value])
+    assert checkpoint.predict_proba([]).shape == checkpoint.predict_proba(()).shape == (0, 6)
+
+
+@pytest.mark.parametrize("recipe", ["custom", "tfidf"])
+def test_a_lone_surrogate_is_read_as_the_replacement_character(recipe):
+    checkpoint = load_checkpoint(trained(recipe))
+    logits = checkpoint.predict_logits(["You \ud83d crap", "You \ufffd crap"])
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.001, 0.5, 0.999])

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from toxres.errors import InputError
-from toxres.files import atomic_path, need_writable, write_json
+from toxres.files import atomic_path, need_writable, well_formed, write_json
 
 
 @pytest.fixture
@@ -74,3 +74,8 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match=r"nothing can be written in .*Permission denied"):
         need_writable(tmp_path / "new" / "a.json")
+
+
+def test_lone_surrogates_cannot_be_written():
+    assert well_formed("a\ud800b\udc00") == "a\ufffdb\ufffd"
+    assert well_formed("fine \U0001f600 \ud83d\ude00") == "fine \U0001f600 \U0001f600"

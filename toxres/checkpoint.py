@@ -1,21 +1,24 @@
 """A checkpoint: a folder that says everything about a trained model."""
 
 import functools
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from toxres.config import Recipe
 from toxres.errors import InputError
 from toxres.evaluation.arrays import sigmoid
 from toxres.evaluation.calibration import Calibration
-from toxres.files import read_json
+from toxres.files import read_json, well_formed
 from toxres.labels import LABELS
 
 RUN = "run.json"
 CALIBRATION = "calibration.json"
 THRESHOLDS = "thresholds.json"
 LABELS_FILE = "labels.json"
+CONFIG = "config.json"
 
 
 class Checkpoint:
@@ -91,15 +94,31 @@ class Checkpoint:
             raise InputError(f"{self.path}: the tokenizer is broken ({_first_line(error)}); train it again") from error
 
     def predict_logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Logits, not probabilities, of N comments: N x 6, float32, in their order."""
-        if self.tokenizer is None:
-            return self.model.predict_logits(texts)
-        from toxres.models.predict import predict_logits
+        """Logits, not probabilities, of N comments: N x 6, float32, in their order.
 
-        return predict_logits(self.model, self.tokenizer, texts, max_length=self.max_length)
+        A lone surrogate, which no encoding can hold, is read as U+FFFD.
+
+        Raises:
+            InputError: `texts` is a single text or one of them is no string, or the weights are broken.
+        """
+        texts = _texts(texts)
+        if self.tokenizer is None:
+            logits = self.model.predict_logits(texts)
+        else:
+            from toxres.models.predict import predict_logits
+
+            logits = predict_logits(self.model, self.tokenizer, texts, max_length=self.max_length)
+        if not np.isfinite(logits).all():
+            kind = "NaN" if np.isnan(logits).any() else "infinite"
+            raise InputError(f"{self.path}: the weights give {kind} logits, so they are broken; train it again")
+        return logits
 
     def predict_proba(self, texts: Sequence[str], calibrated: bool = False) -> np.ndarray:
-        """Probabilities of N comments: N x 6; `calibrated` recalibrates them on the run's validation rows."""
+        """Probabilities of N comments: N x 6; `calibrated` recalibrates them on the run's validation rows.
+
+        Raises:
+            InputError: As `predict_logits` does.
+        """
         logits = self.predict_logits(texts)
         return self.calibration.apply(logits) if calibrated else sigmoid(logits)
 
@@ -128,10 +147,50 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         calibration = Calibration.from_dict(contents[CALIBRATION])
         if calibration.labels != LABELS or not ((thresholds >= 0) & (thresholds <= 1)).all():
             raise ValueError("the calibration needs the six labels in order, and each threshold is in [0, 1]")
-        contents[RUN]["recipe"]["family"], contents[RUN]["preset"]["max_length"]
+        _check_run(contents[RUN])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: a field is missing or wrong ({_first_line(error)}); train it again") from error
+    if contents[RUN]["recipe"]["family"] != "tfidf":
+        _check_config(path)
     return Checkpoint(path, contents[RUN], calibration, thresholds)
+
+
+def _check_run(run: dict) -> None:
+    """Raises KeyError, TypeError or ValueError where a field that a checkpoint is read by is missing or wrong."""
+    name, family, max_length = run["recipe"]["name"], run["recipe"]["family"], run["preset"]["max_length"]
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{RUN}: recipe.name is {name!r}, not a name")
+    if family not in typing.get_args(typing.get_type_hints(Recipe)["family"]):
+        raise ValueError(f"{RUN}: recipe.family is {family!r}, which this version doesn't know")
+    if not isinstance(max_length, int) or isinstance(max_length, bool) or max_length < 1:
+        raise ValueError(f"{RUN}: preset.max_length is {max_length!r}, not a whole number above 0")
+
+
+def _check_config(path: Path) -> None:
+    """Refuse a `config.json` that is missing, broken, or not of a model of the six labels."""
+    file = path / CONFIG
+    if not file.is_file():
+        raise InputError(f"{path}: {CONFIG} is missing, so this is no whole checkpoint; train it again")
+    try:
+        config = read_json(file)
+    except ValueError as error:
+        raise InputError(f"{file}: not valid JSON ({_first_line(error)}); train it again") from error
+    if not isinstance(config, dict) or config.get("model_type") != "toxicity":
+        raise InputError(f"{file}: is not of a model that `toxres train` makes; train it again")
+    names = config.get("id2label", {str(index): label for index, label in enumerate(LABELS)})
+    if names != {str(index): label for index, label in enumerate(LABELS)}:
+        raise InputError(f"{file}: the labels (id2label) are not {', '.join(LABELS)} in this order; train it again")
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    """The texts, checked and without lone surrogates."""
+    if isinstance(texts, str | bytes):
+        raise InputError("texts: is a single text; give a list of texts, such as [text]")
+    texts = list(texts)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"texts[{number}]: is a {type(text).__name__}, not a string; give it a text or drop it")
+    return [well_formed(text) for text in texts]
 
 
 def _first_line(error: BaseException) -> str:

@@ -105,6 +105,15 @@ def read_json(path: str | Path) -> object:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def well_formed(text: str) -> str:
+    """The text with U+FFFD in place of lone surrogates, so that it can be written in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def sha256(path: str | Path) -> str:
     """Hex SHA-256 of a file's bytes, read in blocks."""
     with Path(path).open("rb") as file:
