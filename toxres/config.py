@@ -13,31 +13,51 @@ TINY = "tiny"
 """Name of the random two-layer BERT that tests and the `smoke` preset use."""
 
 
+NORMALISATION = (
+    "mojibake", "entities", "invisible", "compose", "lookalikes", "links", "emails", "emoticons", "emoji", "leet",
+    "stars", "mentions", "numbers", "spaced", "whitespace", "repeats",
+)  # fmt: skip
+"""Every step of `toxres.text.normalise`, for recipes that normalise comments first."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What is trained: pooling, head and loss.
+    """What is trained: text, encoder, pooling, head and loss.
 
     Attributes:
         name: What `toxres train` calls it.
         family: "transformer", or "tfidf" for the bag-of-n-grams floor (the other fields then mean nothing).
-        pooling: How `hidden_states` (B, T, D) become `pooled` (B, D).
+        language_model: The encoder is an AWD-LSTM that first learned to predict the comments' own words, with a
+            SentencePiece vocabulary of theirs (ULMFiT), instead of the preset's encoder.
+        normalisation: Steps of `toxres.text.normalise` that every comment goes through before the tokenizer.
+        pooling: How `hidden_states` (B, T, D) become `pooled` (B, D); "concat" (last, maximum, mean) makes it (B, 3D).
         head: "linear" (Dropout -> Dense) or "residual" (LayerNorm -> Dense -> GELU -> + -> Dropout -> Dense).
         loss: "bce", "weighted_bce" (loss compensation from training prevalence) or "focal".
         gamma: Focusing parameter of the focal loss.
         alpha: Weight of the positives in the focal loss; below 0 is unweighted.
         max_pos_weight: Cap of the positive weights of "weighted_bce".
         select: Validation score the best checkpoint is chosen by; a preset's own choice goes before it.
+        schedule: Learning rate over the run: "linear" (warm-up, then down to 0) or "slanted_triangular".
+        layer_decay: How much slower each layer of the encoder learns than the one above it (discriminative learning
+            rates; 2.6 in ULMFiT); 1 is all alike.
+        unfreezing: Share of the run over which the encoder's layers start to learn, one after the other from the top
+            (gradual unfreezing); 0 is all from the start.
     """
 
     name: str
     family: Literal["transformer", "tfidf"] = "transformer"
-    pooling: Literal["cls", "mean", "attention"] = "cls"
+    language_model: bool = False
+    normalisation: tuple[str, ...] = ()
+    pooling: Literal["cls", "mean", "attention", "concat"] = "cls"
     head: Literal["linear", "residual"] = "residual"
     loss: Literal["bce", "weighted_bce", "focal"] = "bce"
     gamma: float = 2.0
     alpha: float = -1.0
     max_pos_weight: float = 30.0
     select: Literal["macro_ap", "macro_f1"] = "macro_ap"
+    schedule: Literal["linear", "slanted_triangular"] = "linear"
+    layer_decay: float = 1.0
+    unfreezing: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +74,10 @@ class Preset:
         batch_size: Comments a step (a process).
         learning_rate: Peak learning rate of the encoder.
         head_learning_rate: Peak learning rate of pooling and head; None is the encoder's.
+        language_model: Size of the language model of recipes that have one, a name of `training.language_config`.
+        language_model_learning_rate: Peak learning rate of pooling and head above a language model; its layers learn
+            slower by the recipe's `layer_decay`, one after the other.
+        vocab_size: Pieces of the vocabulary that a language model learns with.
         weight_decay: AdamW's, on matrices only.
         warmup_ratio: Share of the steps in which the learning rate rises.
         max_length: Tokens a comment is cut off at.
@@ -80,6 +104,9 @@ class Preset:
     batch_size: int = 32
     learning_rate: float = 1e-4
     head_learning_rate: float | None = None
+    language_model: str = "small"
+    language_model_learning_rate: float = 1e-2
+    vocab_size: int = 12_000
     weight_decay: float = 0.01
     warmup_ratio: float = 0.1
     max_length: int = 128
@@ -102,18 +129,41 @@ CLS_BCE = Recipe("cls_bce", pooling="cls", loss="bce")
 CLS_FOCAL = Recipe("cls_focal", pooling="cls", loss="focal")
 ATTENTION_BCE = Recipe("attention_bce", pooling="attention", loss="bce")
 ATTENTION_FOCAL = dataclasses.replace(CUSTOM, name="attention_focal")
+BASELINE_NORMALISED = dataclasses.replace(BASELINE, name="baseline_normalised", normalisation=NORMALISATION)
+CUSTOM_NORMALISED = dataclasses.replace(CUSTOM, name="custom_normalised", normalisation=NORMALISATION)
+ULMFIT = Recipe(
+    "ulmfit",
+    language_model=True,
+    normalisation=NORMALISATION,
+    pooling="concat",
+    loss="weighted_bce",
+    schedule="slanted_triangular",
+    layer_decay=2.6,
+    unfreezing=0.5,
+)
+ULMFIT_ATTENTION = dataclasses.replace(ULMFIT, name="ulmfit_attention", pooling="attention")
 TFIDF = Recipe("tfidf", family="tfidf")
 
 ABLATION = (CLS_BCE.name, CLS_FOCAL.name, ATTENTION_BCE.name, ATTENTION_FOCAL.name)
 """The 2x2 ablation, pooling x loss, all with the residual head."""
 
 RECIPES = {
-    recipe.name: recipe for recipe in (BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, TFIDF)
-}
+    recipe.name: recipe
+    for recipe in (
+        BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, BASELINE_NORMALISED, CUSTOM_NORMALISED,
+        ULMFIT, ULMFIT_ATTENTION, TFIDF,
+    )
+}  # fmt: skip
 """Every named recipe. `attention_focal` is `custom` under its name in the 2x2 ablation."""
 
-SMOKE = Preset("smoke", encoder=TINY, max_rows=96, max_rows_auxiliary=96, epochs=1, max_length=32, learning_rate=1e-3)
-QUICK = Preset("quick", max_rows=1_000, max_rows_auxiliary=1_000, epochs=3, head_learning_rate=1e-3)
+SMOKE = Preset(
+    "smoke", encoder=TINY, max_rows=96, max_rows_auxiliary=96, epochs=1, max_length=32, learning_rate=1e-3,
+    language_model="smoke", vocab_size=700,
+)  # fmt: skip
+QUICK = Preset(
+    "quick", max_rows=1_000, max_rows_auxiliary=1_000, epochs=3, head_learning_rate=1e-3, language_model="quick",
+    vocab_size=4_000,
+)  # fmt: skip
 FULL = Preset("full", max_rows_auxiliary=12_000, epochs=3, epochs_auxiliary=2, head_learning_rate=1e-3)
 PAPER = Preset(
     "paper",
@@ -128,6 +178,8 @@ PAPER = Preset(
     prior_bias=False,
     select="macro_f1",
     split="90/10",
+    language_model="paper",
+    vocab_size=30_000,
     precision="fp16",
     group_by_length=False,
 )

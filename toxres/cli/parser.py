@@ -8,6 +8,8 @@ from toxres import __version__
 from toxres.cli import verbs
 from toxres.config import PRESETS, RECIPES
 
+CORPUS = ".txt (one a line), .csv, .jsonl or .parquet"
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint is one line."""
@@ -28,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _data(commands)
     _train(commands)
+    _pretrain(commands)
     _evaluate(commands)
     _compare(commands)
     _score(commands)
@@ -58,8 +61,29 @@ def _train(commands) -> None:
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="0 unless told otherwise")
     parser.add_argument("--out", required=True, metavar="DIR", help="the checkpoint folder")
     parser.add_argument(
+        "--encoder", metavar="NAME", help="minilm, e5 (multilingual), a folder or a hub name, instead of the preset's"
+    )
+    parser.add_argument(
         "--patience", type=_positive, metavar="N", help="stop after N epochs without a better validation score"
     )
+    parser.add_argument(
+        "--language-model", metavar="DIR", help="for ulmfit: start from this one (of `toxres pretrain`), as it is"
+    )
+    parser.add_argument("--corpus", metavar="FILE", help=f"for ulmfit: learn the language from this too: {CORPUS}")
+    parser.add_argument("--vocab-size", type=_positive, metavar="N", help="for ulmfit: pieces of its vocabulary")
+    parser.add_argument("--resume", action="store_true", help="go on where a killed run stopped")
+
+
+def _pretrain(commands) -> None:
+    parser = _add(commands, "pretrain", verbs.pretrain, "learn a vocabulary and a language model from unlabelled text")
+    parser.add_argument("--source", metavar="NAME[,NAME...]", help="sources whose training comments are read")
+    parser.add_argument("--corpus", metavar="FILE", help=f"unlabelled text of any amount: {CORPUS}")
+    parser.add_argument("--recipe", default="ulmfit", metavar="RECIPE", help="whose normalisation is used; ulmfit")
+    parser.add_argument("--preset", metavar="P", help=f"one of: {', '.join(PRESETS)} (TOXRES_PRESET, or quick)")
+    parser.add_argument("--vocab-size", type=_positive, metavar="N", help="pieces of the vocabulary")
+    parser.add_argument("--language-model", metavar="DIR", help="go on with this one and its vocabulary")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="0 unless told otherwise")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the language model's folder")
     parser.add_argument("--resume", action="store_true", help="go on where a killed run stopped")
 
 
@@ -105,6 +129,8 @@ def _natural(word: str) -> int:
     number = int(word)
     if number < 0:
         raise argparse.ArgumentTypeError(f"must be 0 or more, not {word}")
+    if number >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"must be at most {(1 << 32) - 1}, not {word}")
     return number
 
 

@@ -36,19 +36,92 @@ def train(options: argparse.Namespace) -> None:
     from toxres.errors import InputError
 
     recipe, preset = get_recipe(options.recipe), get_preset(options.preset)
-    sources = [name.strip() for name in options.source.split(",")]
-    if not all(sources):
-        raise InputError(f"--source {options.source!r} names an empty source; separate names by single commas")
+    sources = _names(options.source)
+    for option in ("language_model", "corpus", "vocab_size"):
+        if getattr(options, option) and not recipe.language_model:
+            raise InputError(f"--{option.replace('_', '-')}: {recipe.name} has no language model; leave it out")
+    if options.vocab_size:
+        preset = dataclasses.replace(preset, vocab_size=options.vocab_size)
+    if options.encoder:
+        if recipe.family == "tfidf" or recipe.language_model:
+            raise InputError(f"--encoder: {recipe.name} has no pre-trained encoder; leave it out")
+        preset = dataclasses.replace(preset, encoder=options.encoder)
     if options.patience is not None:
         if recipe.family == "tfidf":
             raise InputError(f"--patience: {recipe.name} is not trained in epochs; leave it out")
         preset = dataclasses.replace(preset, patience=options.patience)
     from toxres.training import train as run
 
-    folder = run(recipe.name, sources, preset=preset, seed=options.seed, out=options.out, resume=options.resume)
+    folder = run(
+        recipe.name,
+        sources,
+        preset=preset,
+        seed=options.seed,
+        out=options.out,
+        resume=options.resume,
+        language_model=options.language_model,
+        corpus=_corpus(options.corpus),
+    )
     print(f"checkpoint: {folder}")
     if sources[0] in SOURCES:  # others have no test rows: all of their comments would be scored
         print(f"next: toxres evaluate {folder} --source {sources[0]}")
+
+
+def pretrain(options: argparse.Namespace) -> None:
+    """`toxres pretrain [--source NAME[,NAME...]] [--corpus FILE] --out DIR`."""
+    from toxres.config import get_preset, get_recipe
+    from toxres.errors import InputError
+
+    recipe, preset = get_recipe(options.recipe), get_preset(options.preset)
+    if options.vocab_size:
+        preset = dataclasses.replace(preset, vocab_size=options.vocab_size)
+    if not options.source and not options.corpus:
+        raise InputError("nothing to read; name sources with --source, or a file of texts with --corpus, or both")
+    if not recipe.language_model:
+        raise InputError(f"--recipe: {recipe.name} has no language model; take ulmfit")
+    from toxres.training.rows import select_rows
+    from toxres.training.ulmfit import learn_language
+
+    texts, validation = [], None
+    if options.source:
+        rows = select_rows(_names(options.source), preset, options.seed)
+        texts, validation = rows.train["text"].tolist(), rows.validation["text"].tolist()
+    folder = learn_language(
+        recipe,
+        preset,
+        texts,
+        options.out,
+        seed=options.seed,
+        corpus=_corpus(options.corpus),
+        init=options.language_model,
+        validation=validation,
+        resume=options.resume,
+    )
+    print(f"language model: {folder}")
+    print(f"next: toxres train {recipe.name} --source NAME --language-model {folder} --out DIR")
+
+
+def _names(words: str) -> list[str]:
+    from toxres.errors import InputError
+
+    names = [name.strip() for name in words.split(",")]
+    if not all(names):
+        raise InputError(f"--source {words!r} names an empty source; separate names by single commas")
+    return names
+
+
+def _corpus(path: str | None):
+    """A function that begins to read a file of texts, or None without a file."""
+    from toxres.scoring import read_texts
+
+    if path is None:
+        return None
+    if path == "-":
+        from toxres.errors import InputError
+
+        raise InputError("--corpus: is read several times, so it can't be standard input; name a file")
+    read_texts(path)
+    return lambda: read_texts(path)
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -56,7 +129,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from toxres.api import evaluate as run
     from toxres.files import need_writable, write_json
 
-    if options.json:
+    if options.json is not None:
         need_writable(options.json)
     report = run(options.checkpoint, options.source, split=options.split)
     print(report.table())
@@ -69,7 +142,7 @@ def compare(options: argparse.Namespace) -> None:
     from toxres.api import compare as run
     from toxres.files import need_writable, write_json
 
-    if options.json:
+    if options.json is not None:
         need_writable(options.json)
     comparison = run(
         options.first,

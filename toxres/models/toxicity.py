@@ -13,6 +13,7 @@ from toxres.models.encoders import Encoder, load_encoder, without_pooler
 from toxres.models.heads import HEADS
 from toxres.models.losses import binary_cross_entropy, masked_mean
 from toxres.models.pooling import POOLINGS
+from toxres.models.tokenizer import NormalizingTokenizer, extend_embeddings
 
 
 @dataclasses.dataclass
@@ -88,7 +89,8 @@ class ToxicityModel(PreTrainedModel):
         """A model with a pre-trained encoder and a fresh pooling and head (seeded by torch's generator).
 
         Args:
-            recipe: Its `pooling` and `head` are read.
+            recipe: Its `pooling`, `head` and `normalisation` are read. With normalisation the encoder gets embeddings
+                for the tokens it puts in, unless the encoder is a language model that has learned with them.
             encoder: See `load_encoder`.
             dropout: Dropout inside the encoder; None keeps the encoder's own.
 
@@ -99,6 +101,9 @@ class ToxicityModel(PreTrainedModel):
             InputError: The encoder can't be loaded.
         """
         loaded = load_encoder(encoder, dropout=dropout)
+        if recipe.normalisation and not recipe.language_model:
+            tokenizer = NormalizingTokenizer.from_tokenizer(loaded.tokenizer, recipe.normalisation)
+            loaded = Encoder(extend_embeddings(loaded.model, tokenizer), tokenizer)
         config = ToxicityConfig(encoder=loaded.model.config, pooling=recipe.pooling, head=recipe.head)
         model = cls(config)
         model.encoder = without_pooler(loaded.model)

@@ -22,10 +22,9 @@ def describe_run(
     test_fold: int | None,
     validation_fold: int | None,
     initial: dict | None,
+    language_model: dict | None = None,
 ) -> dict:
     """What defines a run: the same description trains the same model. Its digest is in `key`.
-
-    The digest leaves out settings at their defaults, so that a new setting does not make another run of an old one.
 
     Args:
         recipe: What is trained.
@@ -35,6 +34,7 @@ def describe_run(
         test_fold: Fold kept out, or None.
         validation_fold: Fold for validation, or None.
         initial: `key` and `recipe` of the checkpoint whose weights the run starts from, or None.
+        language_model: Of `describe_language_model`, where the encoder is one.
     """
     defining = {
         "recipe": dataclasses.asdict(recipe),
@@ -48,19 +48,10 @@ def describe_run(
         "validation_fold": validation_fold,
         "initial": initial,
     }
-    shorter = {
-        "recipe": changed(recipe),
-        "preset": changed(preset),
-        "sources": [entry["name"] for entry in rows.sources],
-    }
-    payload = json.dumps(defining | shorter, sort_keys=True)
+    if language_model is not None:
+        defining["language_model"] = language_model
+    payload = json.dumps({**defining, "sources": [entry["name"] for entry in rows.sources]}, sort_keys=True)
     return {"key": hashlib.sha256(payload.encode()).hexdigest()[:16], **defining}
-
-
-def changed(settings: Recipe | Preset) -> dict:
-    """The settings of a recipe or preset that are not at their defaults."""
-    fields = dataclasses.fields(settings)
-    return {field.name: value for field in fields if (value := getattr(settings, field.name)) != field.default}
 
 
 def provenance() -> dict:

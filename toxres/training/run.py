@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
 import time
@@ -17,6 +18,7 @@ from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_ch
 from toxres.config import Preset, Recipe, get_preset, get_recipe
 from toxres.data import targets
 from toxres.data.batching import CommentDataset
+from toxres.data.documents import Corpus
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.errors import InputError
 from toxres.evaluation.arrays import sigmoid
@@ -28,10 +30,12 @@ from toxres.labels import LABELS
 from toxres.models import ToxicityModel, build_loss, positive_weights
 from toxres.models.predict import predict_logits
 from toxres.models.tfidf import TfidfModel
-from toxres.training.record import changed, describe_run, provenance
+from toxres.training.layers import freeze
+from toxres.training.record import describe_run, provenance
 from toxres.training.rows import TrainingRows, select_rows
 from toxres.training.states import latest_state
 from toxres.training.trainer import build_trainer
+from toxres.training.ulmfit import describe_language_model, learn_language
 from toxres.training.work import claimed, has_key
 
 
@@ -64,13 +68,16 @@ def train(
     validation_fold: int | None = VALIDATION_FOLD,
     held_out: Sequence[str] = (),
     init: str | Path | None = None,
+    language_model: str | Path | None = None,
+    corpus: Corpus | None = None,
     save_steps: int | None = None,
     progress: bool = True,
 ) -> Path:
     """Train a recipe and write a checkpoint folder.
 
     A finished run of the same description at `out` is returned as it is. A preset with `epochs_auxiliary` trains first
-    on all sources but the first, then on the first alone.
+    on all sources but the first, then on the first alone. A recipe with a language model first learns one from the
+    training comments of all sources, in `<out>.language_model`.
 
     Args:
         recipe: A recipe or its name.
@@ -85,6 +92,8 @@ def train(
             tuned; None trains on it too, keeps the last weights and leaves thresholds at 0.5.
         held_out: Sources of which no comment may be trained on.
         init: A checkpoint to start from, with the same pooling and head.
+        language_model: For recipes with one: a finished language model to take as it is, instead of learning one.
+        corpus: For recipes with one: further texts without labels to learn it from.
         save_steps: Save a state to resume from every so many steps, then keep the last weights; None saves after each
             epoch and keeps the best by validation.
         progress: Show progress bars.
@@ -108,6 +117,23 @@ def train(
     refusal = f"{out}: exists and is no finished run of these settings; remove it or choose another --out"
     if taken and not replaceable and not _is_run_of(out, recipe, preset, seed):
         raise InputError(refusal)
+    if not recipe.language_model and (language_model is not None or corpus is not None):
+        raise InputError(f"recipe {recipe.name!r} has no language model; leave language_model and corpus out")
+    learned = None
+    if recipe.language_model:
+        own = out.with_name(out.name + ".language_model")
+        if language_model is None and taken and not replaceable and not own.exists():
+            learned = read_json(out / RUN).get("language_model")
+        else:
+            if language_model is None:
+                _need_one_process(recipe)
+                words = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
+                language_model = learn_language(
+                    recipe, preset, words.train["text"].tolist(), own, seed=seed, corpus=corpus,
+                    validation=None if words.validation is None else words.validation["text"].tolist(),
+                    resume=resume, replace=replace, progress=progress,
+                )  # fmt: skip
+            learned = describe_language_model(language_model)
     if preset.epochs_auxiliary and len(sources) > 1 and init is None and recipe.family == "transformer":
         first = dataclasses.replace(
             preset, epochs=preset.epochs_auxiliary, epochs_auxiliary=0, max_rows=preset.max_rows_auxiliary
@@ -117,18 +143,19 @@ def train(
             # A finished run is returned even if its first stage is gone: what that was can be told without it.
             fold = None if preset.split == "90/10" else TEST_FOLD
             rows = select_rows(auxiliary, first, seed, fold, None, sources)
-            initial = _initial(describe_run(recipe, first, rows, seed, fold, None, None))
+            initial = _initial(describe_run(recipe, first, rows, seed, fold, None, None, learned))
             rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
-            description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial)
+            description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
             if has_key(out, description["key"]):
                 return out
         init = train(
             recipe, auxiliary, first, seed, out.with_name(out.name + ".auxiliary"), resume=resume,
-            replace=replace, validation_fold=None, held_out=sources, save_steps=save_steps, progress=progress,
+            replace=replace, validation_fold=None, held_out=sources, language_model=language_model,
+            save_steps=save_steps, progress=progress,
         )  # fmt: skip
     rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
     initial = None if init is None else _initial(load_checkpoint(init).run)
-    description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial)
+    description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
     if taken and has_key(out, description["key"]):
         return out
     if taken and not replaceable:
@@ -143,7 +170,8 @@ def train(
                 logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
                 fitted = Fitted(model, None, [], logits)
             else:
-                fitted = _fit(recipe, preset, rows, seed, partial, resume, init, save_steps, progress)
+                encoder = preset.encoder if language_model is None else str(language_model)
+                fitted = _fit(recipe, preset, encoder, rows, seed, partial, resume, init, save_steps, progress)
             if leader:
                 seconds = round(time.monotonic() - started, 1)
                 description |= {"seconds": seconds, **provenance(), "history": fitted.history}
@@ -161,12 +189,22 @@ def train(
 
 def _is_run_of(folder: Path, recipe: Recipe, preset: Preset, seed: int) -> bool:
     """Whether a folder holds a run of these settings, as far as can be said before any comment is read."""
+    wanted = {"recipe": dataclasses.asdict(recipe), "preset": dataclasses.asdict(preset), "seed": seed}
+    wanted = json.loads(json.dumps(wanted))
     try:
         run = read_json(folder / RUN)
-        settings = changed(Recipe(**run["recipe"])), changed(Preset(**run["preset"]))
-        return (*settings, run["seed"]) == (changed(recipe), changed(preset), seed)
+        return all(run[key] == value for key, value in wanted.items())
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _need_one_process(recipe: Recipe) -> None:
+    """Raises InputError where several processes would learn one language model."""
+    if _processes() > 1:
+        raise InputError(
+            f"recipe {recipe.name!r}: a language model is learned in one process; make one with `toxres pretrain` and "
+            "name it with --language-model"
+        )
 
 
 def _processes() -> int:
@@ -181,6 +219,7 @@ def _initial(run: dict) -> dict:
 def _fit(
     recipe: Recipe,
     preset: Preset,
+    encoder: str,
     rows: TrainingRows,
     seed: int,
     folder: Path,
@@ -191,15 +230,17 @@ def _fit(
 ) -> Fitted:
     """Train a transformer."""
     transformers.set_seed(seed)
-    model, tokenizer = ToxicityModel.from_recipe(recipe, preset.encoder, preset.dropout)
+    model, tokenizer = ToxicityModel.from_recipe(recipe, encoder, preset.dropout)
+    tokenizer.model_max_length = preset.max_length
     train_targets = torch.from_numpy(targets(rows.train))
     if init is not None:
         _start_from(model, init)
     elif preset.prior_bias:
         model.set_prior(torch.nanmean(train_targets, dim=0))
-    if not torch.cuda.is_available():
-        model.set_attn_implementation("eager")
-    freeze(model, preset)
+    if not recipe.language_model:
+        if not torch.cuda.is_available():
+            model.set_attn_implementation("eager")
+        freeze(model, preset)
 
     def dataset(frame):
         return CommentDataset(frame["text"].tolist(), tokenizer, preset.max_length, targets(frame))
@@ -225,25 +266,6 @@ def _fit(
     if rows.validation is not None:
         logits = predict_logits(model, tokenizer, rows.validation["text"].tolist(), preset.max_length)
     return Fitted(model, tokenizer, trainer.state.log_history, logits)
-
-
-def freeze(model: ToxicityModel, preset: Preset) -> None:
-    """Keep the word embeddings and the lowest layers as they are, as far as the preset says.
-
-    Raises:
-        InputError: The encoder has fewer layers than are to be kept.
-    """
-    if preset.freeze_embeddings:
-        model.encoder.get_input_embeddings().requires_grad_(False)
-    if preset.freeze_layers:
-        stack = getattr(model.encoder, "encoder", None) or getattr(model.encoder, "transformer", None)
-        layers = getattr(stack, "layer", None)
-        if layers is None or len(layers) < preset.freeze_layers:
-            count = "no such list of" if layers is None else len(layers)
-            raise InputError(f"freeze_layers is {preset.freeze_layers}, but the encoder has {count} layers; give fewer")
-        model.encoder.get_input_embeddings().requires_grad_(False)
-        model.encoder.embeddings.requires_grad_(False)
-        layers[: preset.freeze_layers].requires_grad_(False)
 
 
 def _start_from(model: ToxicityModel, init: str | Path) -> None:

@@ -2,17 +2,21 @@
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.metrics import average_precision_score, f1_score
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
 
 from toxres.config import Preset, Recipe
 from toxres.data.batching import CommentDataset, PadCollator
 from toxres.models.losses import Loss
+from toxres.training.layers import layer_groups
+from toxres.training.schedules import slanted_triangular
 
 
 class ToxicityTrainer(Trainer):
@@ -44,7 +48,7 @@ def has_bf16() -> bool:
 def mixed_precision(preset: Preset) -> dict[str, bool]:
     """The precision to train in on this machine, as arguments of `TrainingArguments`."""
     if torch.cuda.is_available():
-        bf16 = preset.precision == "auto" and torch.cuda.is_bf16_supported()
+        bf16 = preset.precision == "auto" and torch.cuda.is_bf16_supported(including_emulation=False)
         return {"use_cpu": False, "bf16": bf16, "fp16": not bf16}
     return {"use_cpu": True, "bf16": has_bf16(), "fp16": False}
 
@@ -63,24 +67,58 @@ def validation_scores(prediction: EvalPrediction) -> dict[str, float]:
     return {"macro_ap": float(np.mean(aps)) if aps else 0.0, "macro_f1": float(np.mean(f1s)) if f1s else 0.0}
 
 
-def build_optimizer(model: nn.Module, preset: Preset) -> torch.optim.Optimizer:
-    """AdamW with weight decay on matrices alone, and its own peak learning rate for pooling and head."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
+def build_optimizer(model: nn.Module, recipe: Recipe, preset: Preset) -> torch.optim.Optimizer:
+    """AdamW with weight decay on matrices alone, and learning rates of their own for pooling, head and layers.
+
+    Each parameter group says in `depth` how many layers are above it: 0 for pooling and head, which start to learn at
+    once, 1 for the encoder as a whole, or for its top layer where the recipe treats layers one by one.
+    """
+    one_by_one = recipe.layer_decay != 1 or recipe.unfreezing > 0
+    layers = layer_groups(model.encoder) if one_by_one else [list(model.encoder.parameters())]
+    depths = {id(parameter): len(layers) - index for index, layer in enumerate(layers) for parameter in layer}
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
         if parameter.requires_grad:
-            key = (name.startswith("encoder."), parameter.ndim >= 2)
-            groups.setdefault(key, []).append(parameter)
+            groups.setdefault((depths.get(id(parameter), 0), parameter.ndim >= 2), []).append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": parameters,
-                "lr": preset.learning_rate if in_encoder else preset.head_learning_rate or preset.learning_rate,
+                "lr": peak_learning_rate(recipe, preset, depth),
                 "weight_decay": preset.weight_decay if is_matrix else 0.0,
+                "depth": depth,
             }
-            for (in_encoder, is_matrix), parameters in groups.items()
+            for (depth, is_matrix), parameters in groups.items()
         ],
         fused=torch.cuda.is_available(),
     )
+
+
+def peak_learning_rate(recipe: Recipe, preset: Preset, depth: int) -> float:
+    """The highest learning rate of pooling and head (depth 0) or of an encoder's layer with `depth - 1` above it."""
+    if recipe.language_model:
+        return preset.language_model_learning_rate / recipe.layer_decay**depth
+    if depth == 0:
+        return preset.head_learning_rate or preset.learning_rate
+    return preset.learning_rate / recipe.layer_decay ** (depth - 1)
+
+
+def build_scheduler(optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int) -> LambdaLR | None:
+    """The learning rates of a run of so many steps; None leaves them to the `Trainer` (linear, with warm-up).
+
+    Where the recipe unfreezes gradually, a layer's rate is 0 until its turn comes: from the top, in equal parts of the
+    first `unfreezing` of the run (Howard and Ruder 2018, section 3.3). A rate of 0 leaves the weights as they are.
+    """
+    if recipe.schedule == "linear" and not recipe.unfreezing:
+        return None
+    shape = slanted_triangular if recipe.schedule == "slanted_triangular" else (lambda progress: 1 - progress)
+    deepest = max(group["depth"] for group in optimizer.param_groups)
+
+    def share(depth: int) -> Callable[[int], float]:
+        start = recipe.unfreezing * depth / deepest if deepest else 0.0
+        return lambda step: shape(min(step / steps, 1.0)) if step >= start * steps else 0.0
+
+    return LambdaLR(optimizer, [share(group["depth"]) for group in optimizer.param_groups])
 
 
 def build_trainer(
@@ -113,6 +151,8 @@ def build_trainer(
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     steps = preset.epochs * math.ceil(len(train) / (preset.batch_size * world))
+    total = preset.max_steps if preset.max_steps > 0 else steps
+    optimizer = build_optimizer(model, recipe, preset)
     select = preset.select or recipe.select
     by_epoch = save_steps is None
     patient = preset.patience is not None and validation is not None
@@ -155,6 +195,6 @@ def build_trainer(
         data_collator=PadCollator(pad_token_id),
         compute_metrics=validation_scores,
         loss_function=loss_function,
-        optimizers=(build_optimizer(model, preset), None),
+        optimizers=(optimizer, build_scheduler(optimizer, recipe, total)),
         callbacks=[EarlyStoppingCallback(preset.patience)] if patient else None,
     )
