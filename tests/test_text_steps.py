@@ -64,6 +64,7 @@ CASES = {
         ("\U0001f44d\U0001f3fd \U0001f1f5\U0001f1f1", "<approval> thumbs up <emoji> poland"),
         ("\U0001f926\U0001f3fb\u200d\u2642\ufe0f", "<contempt> man facepalming"),
         ("© → ★", "© → ★"),
+        ("\U0001f602\U0001f621" * 3, "<laughter> face with tears of joy <anger> enraged face"),
     ],
     "leet": [
         ("1d10t sh1t b1tch @sshole a$$ $hit n00b B00BS", "idiot shit bitch asshole ass shit noob BOOBS"),
@@ -103,6 +104,7 @@ CASES = {
         ("sooooo gooood fuuuuck heyyyy meeessage", "so good fuck hey meessage"),
         ("!!!! ???? ..... ?!?!?!?! ----", "!! ?? ... ?!?! --"),
         ("hahahaha xaxaxax", "haha xaxax"),
+        ("#FFFFFF #F5FFFA", "#FFFFFF #F5FFFA"),
         ("III VIII www AAA zzzzzz 1111", "III VIII www AAA zzzz 1111"),
     ],
 }

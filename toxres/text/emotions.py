@@ -101,21 +101,21 @@ def _described(symbol: str) -> str:
 
 
 def find_emoji(text: str) -> list[Edit]:
-    """Emoji; the same one several times in a row counts once, skin tones and stray parts of emoji are dropped."""
+    """Emoji; one that comes again in a row of them counts once, skin tones and stray parts of emoji are dropped."""
     if text.isascii() or not _MAYBE.search(text):
         return []
     found: list[tuple[int, int, str]] = []
     for run in _RUN.finditer(text):
-        before = None
+        seen: set[str] = set()
         for start, end, symbol in _symbols(run.group()):
             start, end = start + run.start(), end + run.start()
-            if symbol is not None and symbol == before and found[-1][1] == start:
-                found[-1] = (found[-1][0], end, found[-1][2])
-            elif symbol is None:
+            if symbol is None:
                 found.append((start, end, ""))
+            elif symbol in seen and found[-1][1] == start:
+                found[-1] = (found[-1][0], end, found[-1][2])
             else:
                 found.append((start, end, _described(symbol)))
-            before = symbol if symbol is not None else before
+                seen.add(symbol)
     return _spaced_out(text, found)
 
 

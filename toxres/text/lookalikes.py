@@ -30,7 +30,7 @@ _NEARLY: Final = dict(zip("кКтмвнαεκτηωυιКТΑΕ", "kKtmbhaektnwu
 """Letters that are taken for Latin ones although the Unicode table of confusables does not pair them."""
 
 _TO_CYRILLIC: Final = dict(zip("aeocpxyikABEKMHOPCTXYI", "аеосрхуікАВЕКМНОРСТХУІ", strict=True))
-_TO_GREEK: Final = dict(zip("ovaipABEZHIKMNOPTYX", "ονаιρΑΒΕΖΗΙΚΜΝΟΡΤΥΧ".replace("а", "α"), strict=True))
+_TO_GREEK: Final = dict(zip("ovaipABEZHIKMNOPTYX", "οναιρΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", strict=True))
 
 _LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
 _FOREIGN = "\u0370-\u03ff\u0400-\u052f\u0531-\u0587\u13a0-\u13ff\u2c80-\u2cff\ua4d0-\ua4ff"

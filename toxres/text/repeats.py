@@ -62,7 +62,7 @@ def _shortened(text: str, match: re.Match) -> Edit | None:
     elif char.isalpha():
         left, right = _word_around(text, start, end)
         word = text[left:right]
-        if (word.isupper() and _ROMAN.fullmatch(word)) or word.lower() == "www":
+        if (word.isupper() and _ROMAN.fullmatch(word)) or word.lower() == "www" or _is_colour(text, left, right):
             return None
         if right - left == end - start:
             keep = 4
@@ -73,6 +73,11 @@ def _shortened(text: str, match: re.Match) -> Edit | None:
     if end - start <= keep:
         return None
     return Edit(start + keep - 1, end, text[start + keep - 1])
+
+
+def _is_colour(text: str, left: int, right: int) -> bool:
+    before = text[max(left - 1, 0) : left]
+    return (before == "#" or before.isdigit()) and set(text[left:right]) <= set("ABCDEF")
 
 
 def _word_around(text: str, start: int, end: int) -> tuple[int, int]:

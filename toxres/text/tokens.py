@@ -1,5 +1,6 @@
 """Steps that put a token for what no model can learn by heart: links, e-mail addresses, mentions, numbers."""
 
+import bisect
 import re
 
 from toxres.text.edits import Edit, token_edits
@@ -59,8 +60,6 @@ def _trimmed(match: re.Match) -> tuple[int, int]:
 
 
 def _overlaps(taken: list[tuple[int, int]], span: tuple[int, int]) -> bool:
-    import bisect
-
     at = bisect.bisect_left(taken, span)
     return any(start < span[1] and span[0] < end for start, end in taken[max(at - 1, 0) : at + 1])
 

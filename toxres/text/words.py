@@ -209,6 +209,8 @@ def _unmask(token: str) -> str | None:
     weak = any(char in "-_." for char in token)
     if (weak and (shown < 3 or len(token) - shown > 1)) or shown < (1 if strong and len(token) > 3 else 2):
         return None
+    if lower.rstrip(_STARS) in known_words():
+        return None
     letters = ["" if char in _MASKS else char for char in lower]
     word = _fitting(letters, common=False)
     if word is None and strong and shown >= max(3, 2 * (len(token) - shown)) and lower[-1].isalpha():
