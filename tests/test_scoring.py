@@ -1,7 +1,9 @@
 """Scoring files: every format in and out, in chunks, and every way a file can be broken."""
 
+import gzip
 import io
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -101,23 +103,96 @@ def test_lines_of_standard_input_to_standard_output(monkeypatch, capsys):
     np.testing.assert_allclose(scores["toxic"], [1 / 4, 1 / 4], rtol=1e-5)
 
 
+def zipped(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(name, "id,comment_text\n1,abc\n2,de\n")
+    return packed.getvalue()
+
+
+PACKED = {
+    "in.csv.gz": gzip.compress(b"id,comment_text\n1,abc\n2,de\n"),
+    "IN.CSV.GZ": gzip.compress(b"\xef\xbb\xbfid, comment_text \r\n1,abc\r\n2,de\r\n"),
+    "in.jsonl.gz": gzip.compress(b'{"id": "1", "text": "abc"}\n{"id": "2", "text": "de"}\n'),
+    "in.csv": gzip.compress(b"id,comment_text\n1,abc\n2,de\n"),
+    "in.csv.zip": zipped("in.csv", "__MACOSX/._in.csv"),
+    "test.zip": zipped("in.csv", "readme.md"),
+    "carriage.csv": b"id,comment_text\r1,abc\r2,de\r",
+    "spaces.csv": b"\n\n id , comment_text\n1,abc\n\n2,de\n",
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_ways_to_pack_and_write_the_same_rows(tmp_path, name):
+    (tmp_path / name).write_bytes(PACKED[name])
+    assert score(tmp_path / name, Lengths(), tmp_path / "out.csv") == 2
+    scores = pd.read_csv(tmp_path / "out.csv", dtype={"id": str})
+    assert list(scores["id"]) == ["1", "2"]
+    np.testing.assert_allclose(scores["toxic"], [1 / 4, 1 / 3], rtol=1e-5)
+
+
+def test_packed_lines(tmp_path):
+    (tmp_path / "in.txt.gz").write_bytes(gzip.compress(b"abc\n\nde\n"))
+    assert score(tmp_path / "in.txt.gz", Lengths(), tmp_path / "out.csv") == 2
+    assert list(read(tmp_path / "out.csv")["row"]) == [1, 3]
+    assert list(scoring.read_texts(tmp_path / "in.txt.gz")) == ["abc", "de"]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet"])
+def test_lone_surrogates_are_scored_and_their_ids_kept(tmp_path, name):
+    (tmp_path / "in.jsonl").write_text('{"id": "\\ud800", "text": "a\\ud83d"}\n{"id": "\\udc00", "text": "b"}\n')
+    assert list(scoring.read_texts(tmp_path / "in.jsonl")) == ["a\ufffd", "b"]
+    assert score(tmp_path / "in.jsonl", Lengths(), tmp_path / name) == 2
+    if name == "out.jsonl":
+        found = [json.loads(line)["id"] for line in (tmp_path / name).read_text().splitlines()]
+        assert found == ["\ud800", "\udc00"]
+    else:
+        assert list(read(tmp_path / name)["id"]) == ["\\ud800", "\\udc00"]
+
+
+def test_ids_that_json_does_not_know_are_written_as_text(tmp_path):
+    dates = pd.to_datetime(["2020-01-02", "2020-01-03"])
+    pd.DataFrame({"id": dates, "text": ["a", "b"]}).to_parquet(tmp_path / "in.parquet")
+    score(tmp_path / "in.parquet", Lengths(), tmp_path / "out.jsonl")
+    assert [json.loads(line)["id"][:10] for line in (tmp_path / "out.jsonl").read_text().splitlines()] == [
+        *("2020-01-02", "2020-01-03")
+    ]
+    pd.DataFrame({"id": [1.0, None], "text": ["a", "b"]}).to_parquet(tmp_path / "in.parquet")
+    with pytest.raises(InputError, match=r"row 2, field 'id' is empty"):
+        score(tmp_path / "in.parquet", Lengths(), tmp_path / "out.jsonl")
+
+
 BROKEN = {
     "empty.csv": (b"", "the file is empty"),
     "header.csv": (b"comment_text\n", "no comments in it"),
-    "few.csv": (b"id,comment_text\n1,a\n2\n", "row 2 has fewer fields"),
-    "many.csv": (b"id,comment_text\n1,a\n2,b,c\n", "row 2 has more fields"),
+    "few.csv": (b"id,comment_text\n1,a\n2\n", "row 2 (line 3) has 1 fields, the header 2"),
+    "many.csv": (b"id,comment_text\n1,a\n2,b,c\n", "row 2 (line 3) has 3 fields, the header 2"),
+    "twice.csv": (b"comment_text,comment_text\na,b\n", "the header names 'comment_text' twice"),
+    "nul.csv": (b"id,comment_text\n1,a\n2,b\0c\n", "row 2, field 'comment_text': holds a NUL byte; remove it"),
+    "no-id.csv": (b"id,comment_text\n1,a\n ,b\n", "row 2, field 'id' is empty"),
+    "utf16.csv": ("id,comment_text\n1,a\n".encode("utf-16"), "line 1 (byte 0) is not UTF-8; save the file as UTF-8"),
+    "cut-off.csv": ("comment_text\nhi €".encode()[:-1], "line 2 (byte 16): the file is cut off inside a character"),
     "blank.csv": (b"id,comment_text\n1,a\n2,  \n", "row 2, field 'comment_text' is empty"),
-    "cut.csv": (b'id,comment_text\n1,a\n2,"b', "row 2: unexpected end of data"),
-    "latin.csv": ("id,comment_text\n1,ü\n".encode("latin-1"), "not UTF-8"),
+    "cut.csv": (b'id,comment_text\n1,a\n2,"b', "row 2 (line 3): unexpected end of data"),
+    "latin.csv": ("id,comment_text\n1,ü\n".encode("latin-1"), "line 2 (byte 18) is not UTF-8"),
+    "cut.csv.gz": (gzip.compress(b"comment_text\na\n")[:-9], "the archive is broken (Compressed file ended"),
+    "changed.csv.gz": (gzip.compress(b"comment_text\na\n")[:-8] + b"12345678", "the archive is broken (CRC check"),
+    "no.zip": (b"PK\x03\x04xxxx", "the archive is broken (File is not a zip file)"),
+    "two.csv.zip": (zipped("a.csv", "b.csv", "__MACOSX/c.csv"), "2 .csv files in the zip"),
+    "nan.jsonl": (b'{"id": NaN, "text": "a"}\n', "line 1, 'id' is NaN; give a string or a number"),
+    "nested.jsonl": (b'{"id": [1], "text": "a"}\n', "line 1, 'id' is [1]; give a string or a number"),
+    "deep.jsonl": (b'{"id": ' + b"[" * 200_000, "line 1: not valid JSON (maximum recursion"),
+    "nul.txt": (b"fine\na\0b\n", "line 2 holds a NUL byte"),
     "list.jsonl": (b"[1]\n", "line 1: not a JSON object"),
     "cut.jsonl": (b'{"text": "a"}\n{"text": "b', "line 2: not valid JSON"),
     "number.jsonl": (b'{"text": 3}\n', "line 1, 'text' is not text"),
     "other.jsonl": (b'{"txt": "a"}\n', "line 1: no column 'comment_text' or 'text'"),
-    "latin.jsonl": ('{"text": "ü"}\n'.encode("latin-1"), "not UTF-8"),
+    "latin.jsonl": ('{"text": "ü"}\n'.encode("latin-1"), "line 1 (byte 10) is not UTF-8"),
     "ids-end.jsonl": (b'{"id": 1, "text": "a"}\n\n{"text": "b"}\n', "line 3 has no 'id', the lines above have one"),
     "ids-begin.jsonl": (b'{"text": "a"}\n{"id": 2, "text": "b"}\n', "line 2 has an 'id', the lines above have none"),
     "no.parquet": (b"PAR1 not really", "not a Parquet file"),
-    "latin.txt": (b"fine\n\xff\n", "line 2 is not UTF-8"),
+    "latin.txt": (b"fine\n\xff\n", "line 2 (byte 5) is not UTF-8"),
 }
 
 
@@ -157,7 +232,10 @@ def test_a_null_in_parquet_is_named(tmp_path):
         ("in.csv", "in.csv", "in.csv: is the input"),
         ("in.csv", "link.csv", "link.csv: is the input"),
         ("in.csv", "out.txt", "scores are written as"),
-        ("in.xls", "o.csv", "ending"),
+        ("in.xls", "o.csv", "unknown ending '.xls'"),
+        ("in.parquet.gz", "o.csv", "unknown ending '.parquet.gz'"),
+        ("in.csv", "out.csv.gz", "scores are written as"),
+        ("in.csv", "/proc/x/out.csv", "nothing can be written in /proc"),
     ],
 )
 def test_wrong_names(tmp_path, source, out, complaint):

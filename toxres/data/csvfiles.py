@@ -4,8 +4,10 @@ import csv
 import gzip
 import io
 import math
+import re
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from toxres.files import sha256
 from toxres.labels import LABELS
 
 _FIELD_LIMIT = 1 << 30
+_NAME_NOISE = re.compile(r"[\s_-]+")
 
 
 def read_kaggle_csv(path: str | Path) -> pd.DataFrame:
@@ -53,6 +56,7 @@ def kaggle_comments(table: pd.DataFrame, name: str, group: str = "csv") -> pd.Da
     Raises:
         InputError: The table breaks the format.
     """
+    refuse_misspelt(table.columns, name, ("comment_text", *LABELS))
     if "comment_text" not in table.columns:
         found = ", ".join(map(repr, list(table.columns)[:8]))
         raise InputError(
@@ -117,55 +121,105 @@ def parse_table(data: bytes, name: str, delimiter: str = ",") -> pd.DataFrame:
     text = _decode(data, name)
     if not text.strip():
         raise InputError(f"{name}: the file is empty; give a CSV file with a header line and at least one row")
-    csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    starts_at = 1
-    try:
-        header = next(reader)
-        starts_at = reader.line_num + 1
-        for row in reader:
-            if row and len(row) != len(header):
-                raise InputError(
-                    f"{name}: row {len(rows) + 1} (line {starts_at}) has {len(row)} fields, the header {len(header)}; "
-                    "the file is cut off there or a quote is missing: mend that row or export the file again"
-                )
-            if row:
-                rows.append(row)
-            starts_at = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(
-            f"{name}: row {len(rows) + 1} (line {starts_at}): {error}; "
-            "a quote is not closed or the file is cut off: mend that row or export the file again"
-        ) from None
-    header = [column.strip() for column in header]
-    repeated = [column for column in header if column and header.count(column) > 1]
-    if repeated:
-        raise InputError(f"{name}: the header names {repeated[0]!r} twice; rename or remove one of the columns")
+    header, *rows = csv_rows(io.StringIO(text, newline=""), name, delimiter)
     if not rows:
         raise InputError(f"{name}: there is a header and no row below it; give at least one comment")
     columns = list(zip(*rows, strict=True))
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {column: pd.Series(values, dtype=object) for column, values in zip(header, columns, strict=True)}
     )
-    if "\0" in text:
-        for column in table.columns:
-            check_rows(["\0" in value for value in table[column]], name, column, "holds a NUL byte", "remove it")
-    return table
+
+
+def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> Iterator[list[str]]:
+    """The header, its names stripped, then every row that is not blank.
+
+    Args:
+        lines: Lines with their line ends.
+        name: What an error calls the file.
+        delimiter: Between fields.
+
+    Raises:
+        InputError: There is no header or it names a column twice, or a row has more or fewer fields than the header,
+            holds a NUL byte or ends inside a quoted field.
+    """
+    csv.field_size_limit(_FIELD_LIMIT)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    number, starts_at = 0, 1
+    try:
+        for row in reader:
+            if header is None and row:
+                header = [column.strip() for column in row]
+                refuse_repeated(header, name)
+                yield header
+            elif row:
+                number += 1
+                if len(row) != len(header):
+                    raise InputError(
+                        f"{name}: row {number} (line {starts_at}) has {len(row)} fields, the header {len(header)}; "
+                        "the file is cut off there or a quote is missing: mend that row or export the file again"
+                    )
+                if "\0" in "".join(row):
+                    column = next(column for column, value in zip(header, row, strict=True) if "\0" in value)
+                    raise InputError(f"{name}: row {number}, field {column!r}: holds a NUL byte; remove it")
+                yield row
+            starts_at = reader.line_num + 1
+    except csv.Error as error:
+        place = "the header" if header is None else f"row {number + 1} (line {starts_at})"
+        raise InputError(
+            f"{name}: {place}: {error}; "
+            "a quote is not closed or the file is cut off: mend that row or export the file again"
+        ) from None
+    if header is None:
+        raise InputError(f"{name}: the file is empty; give a CSV file with a header line and at least one row")
+
+
+def refuse_repeated(columns: Sequence[str], name: str) -> None:
+    """Refuse a table that has two columns of one name.
+
+    Raises:
+        InputError: It has.
+    """
+    for column in columns:
+        if column and list(columns).count(column) > 1:
+            raise InputError(f"{name}: the header names {column!r} twice; rename or remove one of the columns")
+
+
+def refuse_misspelt(columns: Iterable[str], name: str, known: Sequence[str]) -> None:
+    """Refuse a column that would be ignored though it is a known one but for case, spaces, hyphens and underscores.
+
+    Args:
+        columns: Names of the columns.
+        name: What an error calls the table.
+        known: Names of the columns that are read.
+
+    Raises:
+        InputError: There is such a column.
+    """
+    plain = {_NAME_NOISE.sub("", column).casefold(): column for column in known}
+    for column in columns:
+        meant = plain.get(_NAME_NOISE.sub("", str(column)).casefold(), column)
+        if meant != column:
+            raise InputError(
+                f"{name}: the header names {column!r}, which would not be read; rename the column {meant!r}, or remove "
+                "it if it is something else"
+            )
 
 
 def _decode(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        if error.reason == "unexpected end of data":
-            raise InputError(
-                f"{name}: line {line} (byte {error.start}): the file is cut off inside a character; export it again"
-            ) from None
-        raise InputError(
-            f"{name}: line {line} (byte {error.start}) is not UTF-8; save the file as UTF-8 (is it Latin-1 or UTF-16?)"
-        ) from None
+        raise not_utf8(error, name, data.count(b"\n", 0, error.start) + 1, error.start) from None
+
+
+def not_utf8(error: UnicodeDecodeError, name: str, line: int, byte: int) -> InputError:
+    """The error for a file that is not UTF-8 from a line (counted from 1) and byte (from 0) on."""
+    if error.reason == "unexpected end of data":
+        return InputError(f"{name}: line {line} (byte {byte}): the file is cut off inside a character; export it again")
+    return InputError(
+        f"{name}: line {line} (byte {byte}) is not UTF-8; save the file as UTF-8 (is it Latin-1 or UTF-16?)"
+    )
 
 
 def read_bytes(path: str | Path) -> bytes:
