@@ -22,6 +22,7 @@ from toxres.evaluation import (
 )
 from toxres.evaluation.arrays import as_thresholds, sigmoid
 from toxres.evaluation.resampling import METRICS, draw_counts, resampled_metric
+from toxres.evaluation.seeds import holm
 from toxres.labels import LABELS, RARE_LABELS
 
 REFERENCE = {
@@ -280,3 +281,18 @@ def test_a_thousand_resamples_of_all_folds_take_seconds():
     start = time.perf_counter()
     paired_bootstrap(targets, better, worse, "ap", 1_000)
     assert time.perf_counter() - start < 15
+
+
+def test_holm_is_the_step_down_bound():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.9, 0.6]), [1.0, 1.0])
+    np.testing.assert_allclose(holm([np.nan, 0.02]), [np.nan, 0.02])
+    assert len(holm([])) == 0
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_lies_between_the_plain_value_and_bonferroni(values):
+    corrected = holm(values)
+    assert (corrected >= np.array(values)).all()
+    assert (corrected <= np.minimum(1, len(values) * np.array(values)) + 1e-12).all()
+    assert (np.argsort(corrected[np.argsort(values, kind="stable")], kind="stable") == np.arange(len(values))).all()

@@ -9,13 +9,14 @@ import pytest
 from toxres.config import FULL
 from toxres.data import load_comments, targets
 from toxres.errors import InputError
-from toxres.evaluation.metrics import auroc
+from toxres.evaluation.metrics import auroc, evaluate_probs
 from toxres.files import read_json, write_json
 from toxres.labels import LABELS
 from toxres.results import read_headline
 from toxres.training import summaries
 from toxres.training.experiments import RESULTS, write_probs
-from toxres.training.summaries import oof_figures, read_out_of_fold
+from toxres.training.out_of_fold import need_same_settings, on_common_folds, read_out_of_fold, run_settings
+from toxres.training.summaries import fold_figures, oof_figures
 
 STALE = "the corpus changed: run `python -m toxres.training.experiments synthetic` anew, its old results removed"
 
@@ -112,7 +113,7 @@ def test_models_are_compared_on_common_folds_only(two_folds):
     fewer = dataclasses.replace(
         one, **{name: getattr(one, name)[kept] for name in ("ids", "folds", "targets", "logits")}
     )
-    a, b = summaries._on_common_folds(more, fewer)
+    a, b = on_common_folds(more, fewer)
     np.testing.assert_array_equal(a.ids, one.ids[kept])
     np.testing.assert_array_equal(a.ids, b.ids)
     assert a.fitted.thresholds.shape == (kept.sum(), len(LABELS))
@@ -122,10 +123,73 @@ def test_models_that_score_different_comments_are_not_compared(two_folds):
     one = read_out_of_fold("oof", "made", two_folds, "synthetic")
     other = dataclasses.replace(one, ids=one.ids[::-1])
     with pytest.raises(InputError, match="different comments"):
-        summaries._on_common_folds(one, other)
+        on_common_folds(one, other)
 
 
 def test_a_preset_is_told_by_what_differs():
     full = dataclasses.asdict(FULL) | {"epochs_auxiliary": 0}
     assert summaries.preset_told({"recipe": "custom", "preset": full}) == "full"
     assert summaries.preset_told({"recipe": "custom", "preset": full | {"epochs": 7}}) == "full with epochs=7"
+
+
+RECORD = {
+    "recipe": "baseline",
+    "preset": dataclasses.asdict(FULL),
+    "sources": [{"name": "jigsaw", "sha256": "ab", "rows": 10}],
+    "initial": {"key": "k1", "sources": []},
+    "seed": 0,
+    "commit": "one",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            {"preset": RECORD["preset"] | {"head_learning_rate": None}},
+            "its preset .*head_learning_rate: .* and None",
+        ),
+        ({"recipe": "custom"}, "its recipe differs"),
+        ({"initial": {"key": "k2"}}, "its initial .*run: k1 and k2"),
+        ({"initial": None}, "its initial"),
+        ({"sources": [{"name": "jigsaw", "sha256": "cd"}]}, "its sources"),
+    ],
+)
+def test_folds_of_different_runs_are_not_pooled(change, told):
+    with pytest.raises(InputError, match=f"^b: {told}") as caught:
+        need_same_settings([RECORD, RECORD | change], ["a", "b"])
+    assert "\n" not in str(caught.value)
+
+
+def test_what_follows_from_the_fold_may_differ():
+    other = RECORD | {"seed": 3, "commit": "two", "sources": [{"name": "jigsaw", "sha256": "ab", "rows": 11}]}
+    old = {key: value for key, value in RECORD["preset"].items() if key != "group_by_length"}
+    need_same_settings([RECORD, other, RECORD | {"preset": old}], ["a", "b", "c"])
+    need_same_settings([RECORD, RECORD | {"initial": None}], ["a", "b"], but=["initial"])
+    floor = RECORD | {"recipe": "tfidf"}
+    assert run_settings(floor) == run_settings(floor | {"preset": old | {"head_learning_rate": None}})
+
+
+def test_a_half_finished_rerun_is_refused(two_folds):
+    path = two_folds / "oof" / "made-fold1.json"
+    write_json(path, read_json(path) | {"initial": {"key": "another"}})
+    with pytest.raises(InputError, match="oof/made-fold1: its initial differs from that of oof/made-fold0"):
+        read_out_of_fold("oof", "made", two_folds, "synthetic")
+
+
+def test_each_fold_is_scored_by_itself_too(two_folds):
+    scores = read_out_of_fold("oof", "made", two_folds, "synthetic")
+    table = fold_figures(scores)
+    for place, fold in enumerate((0, 1)):
+        rows = scores.folds == fold
+        expected = evaluate_probs(scores.targets[rows], scores.fitted.probs[rows], scores.fitted.thresholds[rows])
+        assert table["macro_ap"][place] == pytest.approx(expected.macro["ap"])
+        assert table["macro_f1_tuned"][place] == pytest.approx(expected.macro["f1_tuned"])
+        assert table["undefined"][place] == expected.macro["undefined"]["ap"]
+    assert len(table["macro_ece_calibrated"]) == 2
+
+
+def test_committed_comparisons_of_seeds_say_what_they_leave_out():
+    for row in read_json(RESULTS / "ablation.json")["comparisons"]:
+        if row["label"] in ("macro", "rare"):
+            assert len(row["undefined"]) == len(row["by_seed"])

@@ -22,7 +22,11 @@ class CrossFitted:
         thresholds: (N, L), for `probs`; those of a row were tuned on the other folds.
         decisions: (N, L) booleans, `probs >= thresholds`.
         folds: (N,), the fold of each row.
-        evaluation: Of all rows pooled.
+        evaluation: Of all rows pooled. Ranking metrics then compare scores of as many models as there are folds with
+            each other: a model whose scores lie higher than another's costs average precision, though each ranks its
+            own fold well. `by_fold` has no such mixture.
+        by_fold: Evaluation of each fold's rows by itself, in the order of the folds. With few positives a fold the
+            expected average precision is higher than with many, so the mean over folds flatters rare labels.
     """
 
     probs: np.ndarray
@@ -31,6 +35,7 @@ class CrossFitted:
     decisions: np.ndarray
     folds: np.ndarray
     evaluation: Evaluation
+    by_fold: tuple[Evaluation, ...]
 
 
 def cross_fitted(
@@ -70,5 +75,10 @@ def cross_fitted(
         here, others = folds == fold, folds != fold
         thresholds[here] = tune_thresholds(targets[others], probs[others], labels=names)
         calibrated[here] = fit_calibration(targets[others], logits[others], method, labels=names).apply(logits[here])
-    evaluation = evaluate_probs(targets, probs, thresholds, calibrated, labels=names, min_positives=min_positives)
-    return CrossFitted(probs, calibrated, thresholds, probs >= thresholds, folds, evaluation)
+    options = {"labels": names, "min_positives": min_positives}
+    evaluation = evaluate_probs(targets, probs, thresholds, calibrated, **options)
+    each = (folds == fold for fold in np.unique(folds))
+    by_fold = tuple(
+        evaluate_probs(targets[rows], probs[rows], thresholds[rows], calibrated[rows], **options) for rows in each
+    )
+    return CrossFitted(probs, calibrated, thresholds, probs >= thresholds, folds, evaluation, by_fold)
