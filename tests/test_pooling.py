@@ -61,8 +61,8 @@ def test_weights_are_shares_that_extra_padding_leaves_alone(name, batch):
         assert (result.attention_weights[padding] == 0).all()
         assert (result.attention_weights >= 0).all()
         torch.testing.assert_close(result.attention_weights.sum(dim=1), torch.ones(len(lengths)))
-    torch.testing.assert_close(long.attention_weights[:, :width], short.attention_weights)
-    torch.testing.assert_close(long.pooled, short.pooled)
+    torch.testing.assert_close(long.attention_weights[:, :width], short.attention_weights, atol=1e-5, rtol=1e-3)
+    torch.testing.assert_close(long.pooled, short.pooled, atol=1e-5 * max(1.0, scale), rtol=1e-4)
 
 
 @settings(max_examples=60, deadline=None)
