@@ -20,7 +20,7 @@ from transformers import (
     RobertaModel,
 )
 
-from toxres.config import SMOKE
+from toxres.config import RECIPES, SMOKE, Preset
 from toxres.labels import LABELS
 
 QUICKER = dataclasses.replace(SMOKE, name="quicker", batch_size=8, epochs=2, max_length=16, learning_rate=3e-3)
@@ -140,13 +140,18 @@ def source() -> str:
 
 
 @functools.cache
+def preset_of(recipe: str) -> Preset:
+    """`smoke`, with a vocabulary that the comments of `source()` can fill."""
+    return dataclasses.replace(SMOKE, vocab_size=330) if RECIPES[recipe].language_model else SMOKE
+
+
 def trained(recipe: str, seed: int = 0) -> Path:
     """A smoke checkpoint of a recipe on `source()`, trained once a test process; do not write into it."""
     from toxres.training import train
 
     data = os.environ.pop("TOXRES_DATA_DIR", None)
     try:
-        return train(recipe, [source()], "smoke", seed, folder() / f"{recipe}-{seed}", progress=False)
+        return train(recipe, [source()], preset_of(recipe), seed, folder() / f"{recipe}-{seed}", progress=False)
     finally:
         if data is not None:
             os.environ["TOXRES_DATA_DIR"] = data
