@@ -51,6 +51,10 @@ def test_lists_are_sound(name):
             assert provider.keep and provider.recipe == run.recipe, "its weights are there, and fit"
             assert run.sources[0] in provider.held_out, "it was not trained on what it is tested on"
             assert provider.fold is None
+        if run.language_model is not None:
+            provider = before[run.language_model]
+            assert provider.pretrain and provider.keep and run.sources[0] in provider.held_out
+            assert RECIPES[provider.recipe].normalisation == RECIPES[run.recipe].normalisation
         before[run.name] = run
     assert name in str(runs[0].result)
 
@@ -103,6 +107,25 @@ def test_execute_scores_the_test_fold(places):
     assert checkpoint.run["initial"]["key"] == load_checkpoint(first.checkpoint).run["key"]
     assert checkpoint.run["validation_fold"] is None
     assert sorted(os.listdir(places / "results" / "mine")) == ["custom-fold3.csv", "custom-fold3.json"]
+
+
+def test_a_classifier_goes_on_from_a_language_model_of_other_comments(places, monkeypatch):
+    base = Run("mine", "language", "ulmfit", ("synthetic",), None, pretrain=True, keep=True, epochs=1)
+    then = Run("mine", "ulmfit-fold1", "ulmfit", ("synthetic",), 1, language_model="language", epochs=1, keep=True)
+    assert base.needs is None and then.needs == base.result
+    execute(base)
+    execute(then)
+    first, second, record = (
+        json.loads(path.read_text())
+        for path in (
+            base.result,
+            places / "work/mine/ulmfit-fold1.language_model/run.json",
+            then.result.with_suffix(".json"),
+        )
+    )
+    assert first["initial"] is None and second["initial"]["key"] == first["key"]
+    assert record["language_model"]["key"] == second["key"] and record["test_fold"] == 1
+    assert len(pd.read_csv(then.result)) == len(load_comments("synthetic", split="fold:1"))
 
 
 def test_execute_keeps_no_checkpoint_it_was_not_told_to(places):

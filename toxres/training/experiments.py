@@ -45,6 +45,8 @@ class Run:
         seed: Of weights, order and dropout.
         held_out: Sources of which no comment may be trained on.
         init: Name of the run whose weights it starts from.
+        pretrain: Learn a language model from the comments and no more.
+        language_model: Name of the run whose language model goes on with these comments before they are classified.
         epochs: Passes over the comments.
         head_learning_rate: Peak learning rate of pooling and head; None is the encoder's.
         keep: Keep the checkpoint.
@@ -58,6 +60,8 @@ class Run:
     seed: int = 0
     held_out: tuple[str, ...] = ()
     init: str | None = None
+    pretrain: bool = False
+    language_model: str | None = None
     epochs: int = FULL.epochs
     head_learning_rate: float | None = FULL.head_learning_rate
     keep: bool = False
@@ -75,9 +79,15 @@ class Run:
         return RESULTS / self.experiment / f"{self.name}.csv"
 
     @property
+    def needs(self) -> Path | None:
+        """File that must be there before the run can start."""
+        first = self.init or self.language_model
+        return None if first is None else WORK / self.experiment / first / "run.json"
+
+    @property
     def preset(self) -> Preset:
         """The `full` preset as this run uses it: one stage."""
-        freeze = 0 if self.fold is None else FREEZE_LAYERS
+        freeze = 0 if self.fold is None or get_recipe(self.recipe).language_model else FREEZE_LAYERS
         changed = {"epochs": self.epochs, "head_learning_rate": self.head_learning_rate, "freeze_layers": freeze}
         return dataclasses.replace(FULL, epochs_auxiliary=0, **changed)
 
@@ -86,7 +96,8 @@ def runs_oof() -> list[Run]:
     """Every Jigsaw comment scored by models that did not see it, nor its duplicates.
 
     One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds. The runs of
-    `baseline_alone` differ from those of `baseline` in nothing but where they start.
+    `baseline_alone` differ from those of `baseline` in nothing but where they start. ULMFiT learns the language of the
+    other sources once; then, for each fold, that of Jigsaw's other folds, and only then to classify these.
     """
     recipes = ("baseline", "custom")
     first = [
@@ -101,7 +112,13 @@ def runs_oof() -> list[Run]:
         for recipe in recipes
     ]
     alone = [Run("oof", f"baseline_alone-fold{fold}", "baseline", ("jigsaw",), fold) for fold in FOLDS]
-    return [*floor, *first, *then, *alone]
+    language = Run("oof", "language", "ulmfit", AUXILIARY, None, held_out=("jigsaw",), pretrain=True, keep=True)
+    ulmfit = [
+        Run("oof", f"{recipe}-fold{fold}", recipe, ("jigsaw",), fold, language_model="language", epochs=6)
+        for recipe in ("ulmfit", "ulmfit_attention")
+        for fold in FOLDS
+    ]
+    return [*floor, *first, *then, *alone, language, *ulmfit]
 
 
 def runs_ablation() -> list[Run]:
@@ -130,11 +147,20 @@ def execute(run: Run) -> None:
     from toxres.data import load_comments
     from toxres.training import train
 
+    recipe = get_recipe(run.recipe)
+    fold = run.fold if run.fold is not None else 0
+    if run.pretrain:
+        _learn_language(run, run.checkpoint, fold)
+        return
     init = None if run.init is None else WORK / run.experiment / run.init
+    options = {}
+    if run.language_model is not None:
+        options["language_model"] = run.checkpoint.with_name(f"{run.name}.language_model")
+        _learn_language(run, options["language_model"], fold, WORK / run.experiment / run.language_model)
     path = train(
-        get_recipe(run.recipe), run.sources, run.preset, run.seed, run.checkpoint,
-        resume=True, test_fold=run.fold if run.fold is not None else 0, validation_fold=None,
-        held_out=run.held_out, init=init, progress=False,
+        recipe, run.sources, run.preset, run.seed, run.checkpoint,
+        resume=True, test_fold=fold, validation_fold=None,
+        held_out=run.held_out, init=init, progress=False, **options,
     )  # fmt: skip
     if run.fold is not None:
         checkpoint = load_checkpoint(path)
@@ -144,6 +170,19 @@ def execute(run: Run) -> None:
         write_probs(run.result, comments["id"], probs)
     if not run.keep:
         shutil.rmtree(path)
+        shutil.rmtree(options.get("language_model", path), ignore_errors=True)
+
+
+def _learn_language(run: Run, out: Path, fold: int, init: Path | None = None) -> None:
+    """A language model of the run's training comments, from nothing or going on from another."""
+    from toxres.training.rows import select_rows
+    from toxres.training.ulmfit import learn_language
+
+    rows = select_rows(run.sources, run.preset, run.seed, fold, None, run.held_out)
+    learn_language(
+        get_recipe(run.recipe), run.preset, rows.train["text"].tolist(), out,
+        seed=run.seed, init=init, resume=True, progress=False,
+    )  # fmt: skip
 
 
 def write_probs(path: Path, ids: pd.Series, probs) -> None:
@@ -162,6 +201,8 @@ def write_record(run: Run, record: dict) -> None:
         initial = {"key": initial["key"], "sources": without_paths(initial["sources"])}
     told = {"recipe": record["recipe"]["name"], "preset": record["preset"]}
     told |= {"sources": without_paths(record["sources"]), "initial": initial}
+    if "language_model" in record:
+        told["language_model"] = record["language_model"]
     write_json(run.result.with_suffix(".json"), told | {key: record[key] for key in wanted})
 
 
@@ -194,7 +235,7 @@ def continue_experiment(name: str, workers: int = 2, limit: int | None = None) -
     try:
         while waiting or active:
             for run in list(waiting):
-                ready = run.init is None or (WORK / run.experiment / run.init / "run.json").exists()
+                ready = run.needs is None or run.needs.exists()
                 if len(active) < workers and ready:
                     waiting.remove(run)
                     active[run.name] = (run, _start(name, run), time.monotonic())
@@ -204,8 +245,8 @@ def continue_experiment(name: str, workers: int = 2, limit: int | None = None) -
                     failed += process.returncode != 0
                     state = "failed, see its log" if process.returncode else "done"
                     print(f"{run.name}: {state} after {time.monotonic() - started:.0f} s", flush=True)
-            if waiting and not active and not any(run.init is None for run in waiting):
-                missing = {run.init for run in waiting if not (WORK / run.experiment / run.init / "run.json").exists()}
+            if waiting and not active and not any(run.needs is None for run in waiting):
+                missing = {run.needs.parent.name for run in waiting if not run.needs.exists()}
                 if missing:
                     print(f"not started: {len(waiting)} runs that need {', '.join(sorted(missing))}", flush=True)
                     return failed + len(waiting)

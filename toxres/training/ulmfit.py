@@ -58,7 +58,7 @@ def learn_language(
             open_corpus(together), preset.vocab_size, normalisation=recipe.normalisation, seed=seed
         )
     else:
-        config = fine_tuning(config)
+        config = fine_tuning(config, epochs=max(1, config.epochs // 2))
     return train_language_model(
         together, tokenizer, config, out,
         seed=seed, resume=resume, replace=replace, init=init, validation=validation, progress=progress,
