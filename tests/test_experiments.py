@@ -208,6 +208,16 @@ def test_goes_on_with_what_is_left(desk, capsys):
     assert "3 runs to do" in capsys.readouterr().out
 
 
+def test_what_nothing_left_needs_is_not_trained_again(desk):
+    assert continue_experiment("mine") == 0
+    desk.runs[1].result.unlink()
+    assert continue_experiment("mine") == 0
+    assert len(desk.started) == 5
+    desk.runs[2].result.unlink()
+    assert continue_experiment("mine") == 0
+    assert desk.started[5:] == ["first", "then-0"]
+
+
 def test_failures_are_told_and_tried_again(desk, capsys):
     desk.fail.update({"then-1", "floor"})
     assert continue_experiment("mine") == 2

@@ -227,7 +227,9 @@ def continue_experiment(name: str, workers: int = 2, limit: int | None = None) -
     """
     if name not in EXPERIMENTS:
         raise InputError(f"unknown experiment {name!r}; choose one of: {', '.join(EXPERIMENTS)}")
-    left = [run for run in EXPERIMENTS[name]() if not run.result.exists()][:limit]
+    left = [run for run in EXPERIMENTS[name]() if not run.result.exists()]
+    needed = {run.needs for run in left}
+    left = [run for run in left if run.fold is not None or run.result in needed][:limit]
     print(f"{name}: {len(left)} runs to do", flush=True)
     active: dict[str, tuple[Run, subprocess.Popen, float]] = {}
     failed = 0
