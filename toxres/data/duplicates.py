@@ -7,7 +7,6 @@ Each candidate is then checked by its true similarity. Nothing depends on the or
 """
 
 import html
-import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ BANDS = 16
 ROWS = 4
 _CHUNK = 2_000_000
 
-_NOISE = re.compile(r"https?://\S+|www\.\S+|<[^<>]{1,200}>|@\w+|\brt\b", re.IGNORECASE)
+_NOISE = re.compile(r"https?://\S+|www\.\S+|<[^<>]{1,200}>|@\w+|r(?<=\br)t\b")  # each begins with a letter: quick
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
@@ -44,49 +43,57 @@ def clusters(ids: Sequence[str], texts: Sequence[str]) -> np.ndarray:
         ids: N distinct identifiers.
         texts: N comments.
     """
-    ids = np.asarray(ids, dtype=object)
-    normal = [normalise_for_duplicates(text) for text in texts]
-    distinct, inverse = np.unique(np.asarray(normal, dtype=object), return_inverse=True)
-    shingles = _Shingles(list(distinct))
-    parent = np.arange(len(distinct))
-    apart: set[tuple[int, int]] = set()
-    for left, right in _pairs(_band_keys(shingles)):
-        a, b = _find(parent, left), _find(parent, right)
-        if a == b or (left, right) in apart:
-            continue
-        if shingles.jaccard(left, right) >= THRESHOLD:
-            parent[max(a, b)] = min(a, b)
-        else:
-            apart.add((left, right))
-    roots = np.array([_find(parent, item) for item in range(len(distinct))], dtype=np.int64)[inverse]
-    smallest: dict[int, str] = {}
-    for root, identifier in zip(roots.tolist(), ids.tolist(), strict=True):
-        smallest[root] = min(identifier, smallest.get(root, identifier))
-    return np.array([smallest[root] for root in roots.tolist()], dtype=object)
+    return clusters_and_overlaps(ids, texts, ())[0]
 
 
 def overlaps(texts: Sequence[str], held_out: Iterable[str]) -> np.ndarray:
     """Which texts (N,) are duplicates, exact or near, of one of the held-out texts. Direct pairs only, no chains."""
-    normal = [normalise_for_duplicates(text) for text in texts]
+    distinct, inverse = _distinct(texts)
     other = sorted({normalise_for_duplicates(text) for text in held_out})
-    if not normal or not other:
-        return np.zeros(len(normal), dtype=bool)
-    exact = set(other)
-    distinct = sorted(set(normal) - exact)
-    near: set[str] = set()
-    if distinct:
-        shingles = _Shingles(distinct + other)
-        keys = _band_keys(shingles)
-        split = len(distinct)
-        apart: set[tuple[int, int]] = set()
-        for left, right in _pairs(keys, split):
-            if distinct[left] in near or (left, right) in apart:
-                continue
-            if shingles.jaccard(left, right) >= THRESHOLD:
-                near.add(distinct[left])
-            else:
-                apart.add((left, right))
-    return np.array([text in exact or text in near for text in normal], dtype=bool)
+    if not distinct or not other:
+        return np.zeros(len(inverse), dtype=bool)
+    shingles = _Shingles(distinct + other)
+    return _overlapping(shingles, _band_keys(shingles), len(distinct))[inverse]
+
+
+def clusters_and_overlaps(
+    ids: Sequence[str], texts: Sequence[str], held_out: Iterable[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `clusters` and `overlaps` say of the same texts, in little more than the time of one of them."""
+    distinct, inverse = _distinct(texts)
+    other = sorted({normalise_for_duplicates(text) for text in held_out})
+    shingles = _Shingles(distinct + other)
+    keys = _band_keys(shingles)
+    parent = np.arange(len(distinct))
+    for bucket in _buckets(keys[: len(distinct)]):
+        _join(bucket, parent, shingles)
+    roots = [_find(parent, item) for item in inverse.tolist()]
+    smallest: dict[int, str] = {}
+    for root, identifier in zip(roots, ids, strict=True):
+        smallest[root] = min(identifier, smallest.get(root, identifier))
+    names = np.array([smallest[root] for root in roots], dtype=object)
+    return names, _overlapping(shingles, keys, len(distinct))[inverse]
+
+
+def _distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The normalised texts, sorted, each once, and the place of each text among them."""
+    normal = np.asarray([normalise_for_duplicates(text) for text in texts], dtype=object)
+    distinct, inverse = np.unique(normal, return_inverse=True)
+    return distinct.tolist(), inverse
+
+
+def _overlapping(shingles: "_Shingles", keys: np.ndarray, split: int) -> np.ndarray:
+    """Which of the first `split` texts are near duplicates of a text from there on."""
+    others = set(shingles.texts[split:])
+    found = np.array([text in others for text in shingles.texts[:split]], dtype=bool)
+    if not others:
+        return found
+    for bucket in _buckets(keys):
+        if bucket[0] < split <= bucket[-1]:
+            right = [item for item in bucket if item >= split]
+            for item in bucket[: len(bucket) - len(right)]:
+                found[item] = found[item] or any(shingles.near(item, other) for other in right)
+    return found
 
 
 class _Shingles:
@@ -95,6 +102,7 @@ class _Shingles:
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts
         self._sets: dict[int, np.ndarray] = {}
+        self._apart: set[tuple[int, int]] = set()
 
     def hashes(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Hashes of the grams of texts[start:stop], one after the other, and where each text's begin."""
@@ -118,6 +126,16 @@ class _Shingles:
             return 0.0
         both = len(np.intersect1d(a, b, assume_unique=True))
         return both / (len(a) + len(b) - both)
+
+    def near(self, left: int, right: int) -> bool:
+        """Whether two texts are near duplicates; a pair that is not is measured only once."""
+        pair = (min(left, right), max(left, right))
+        if pair in self._apart:
+            return False
+        if self.jaccard(left, right) >= THRESHOLD:
+            return True
+        self._apart.add(pair)
+        return False
 
     def _set(self, item: int) -> np.ndarray:
         if item not in self._sets:
@@ -151,23 +169,35 @@ def _band_keys(shingles: _Shingles) -> np.ndarray:
     return keys
 
 
-def _pairs(keys: np.ndarray, split: int | None = None) -> Iterator[tuple[int, int]]:
-    """Pairs of rows that share a key in some band, again for each such band.
-
-    With `split`, the first is a row below it and the second one from it on.
-    """
+def _buckets(keys: np.ndarray) -> Iterator[list[int]]:
+    """Rows, in order, that share a key in some band; again for each such band."""
     for band in range(keys.shape[1]):
         order = np.argsort(keys[:, band], kind="stable")
         column = keys[order, band]
         edges = np.flatnonzero(np.concatenate(([True], column[1:] != column[:-1], [True])))
-        for begin, end in itertools.pairwise(edges):
-            if end - begin < 2:
+        for at in np.flatnonzero(np.diff(edges) > 1).tolist():
+            yield order[edges[at] : edges[at + 1]].tolist()
+
+
+def _join(bucket: list[int], parent: np.ndarray, shingles: _Shingles) -> None:
+    """Join the near duplicates of a bucket; what is in one cluster already is not compared again.
+
+    Each row is compared with one cluster after the other, its latest row first: copies of one text, neighbours in their
+    order, take one comparison each.
+    """
+    groups: dict[int, list[int]] = {}
+    for item in bucket:
+        root = _find(parent, item)
+        for other in list(groups):
+            if other == root or other not in groups:
                 continue
-            bucket = order[begin:end].tolist()
-            left = bucket if split is None else [item for item in bucket if item < split]
-            for at, a in enumerate(left):
-                for b in bucket[at + 1 :] if split is None else bucket[len(left) :]:
-                    yield a, b
+            if not any(shingles.near(item, member) for member in reversed(groups[other])):
+                continue
+            low, high = min(root, other), max(root, other)
+            parent[high] = low
+            groups[low] = groups.pop(low, []) + groups.pop(high, [])
+            root = low
+        groups.setdefault(root, []).append(item)
 
 
 def _find(parent: np.ndarray, item: int) -> int:
