@@ -232,7 +232,7 @@ def _fit(
     transformers.set_seed(seed)
     model, tokenizer = ToxicityModel.from_recipe(recipe, encoder, preset.dropout)
     tokenizer.model_max_length = preset.max_length
-    train_targets = torch.from_numpy(targets(rows.train))
+    train_targets = torch.tensor(targets(rows.train))
     if init is not None:
         _start_from(model, init)
     elif preset.prior_bias:

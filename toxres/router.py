@@ -1,0 +1,122 @@
+"""One model for each group of sites: a folder of checkpoints, and which of them answers for which group."""
+
+import functools
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from toxres.checkpoint import Checkpoint, load_checkpoint
+from toxres.errors import InputError
+from toxres.files import atomic_path, need_writable, read_json, write_json
+from toxres.labels import LABELS
+
+ROUTES = "router.json"
+
+
+class Router:
+    """Checkpoints by group of sites.
+
+    Attributes:
+        path: The folder.
+        routes: Group to the name of the checkpoint's folder.
+        fallback: Name of the checkpoint's folder for any other group, or None: other groups are refused.
+    """
+
+    def __init__(self, path: Path, routes: Mapping[str, str], fallback: str | None) -> None:
+        self.path = path
+        self.routes = dict(routes)
+        self.fallback = fallback
+
+    def route(self, group: str) -> str:
+        """Name of the checkpoint that answers for a group.
+
+        Raises:
+            InputError: The group is unknown and there is no fallback.
+        """
+        name = self.routes.get(group, self.fallback)
+        if name is None:
+            known = ", ".join(self.routes)
+            raise InputError(f"group {group!r} has no model; choose one of: {known}, or make a router with a fallback")
+        return name
+
+    @functools.cache  # noqa: B019  a router lives as long as its process
+    def checkpoint(self, name: str) -> Checkpoint:
+        """The checkpoint of this name, loaded once."""
+        return load_checkpoint(self.path / name)
+
+    def predict_proba(self, texts: Sequence[str], groups: Sequence[str] | str, calibrated: bool = False) -> np.ndarray:
+        """Probabilities of N comments, each by its group's model: N x 6, in their order.
+
+        Args:
+            texts: N comments.
+            groups: Their groups, or one for all.
+            calibrated: Recalibrate each model's probabilities on its own validation rows, which makes them comparable.
+
+        Raises:
+            InputError: There are not as many groups as texts, or as `route` does.
+        """
+        groups = [groups] * len(texts) if isinstance(groups, str) else list(groups)
+        if len(groups) != len(texts):
+            raise InputError(f"groups: {len(groups)} for {len(texts)} texts; give one for each, or one for all")
+        names = np.array([self.route(group) for group in groups], dtype=object)
+        probs = np.zeros((len(texts), len(LABELS)))
+        for name in sorted(set(names)):
+            rows = np.flatnonzero(names == name)
+            probs[rows] = self.checkpoint(name).predict_proba([texts[row] for row in rows], calibrated=calibrated)
+        return probs
+
+
+def make_router(checkpoints: Mapping[str, str | Path], out: str | Path, fallback: str | Path | None = None) -> Path:
+    """Copy checkpoints into one folder that routes each group of sites to its own.
+
+    Args:
+        checkpoints: Group to checkpoint folder; one checkpoint may serve several groups and is copied once.
+        out: The folder to write.
+        fallback: Checkpoint for every other group.
+
+    Raises:
+        InputError: A checkpoint is broken, no group is given, a group's name is empty, or `out` exists.
+    """
+    out = Path(out)
+    need_writable(out, folder=True)
+    if out.exists():
+        raise InputError(f"{out}: exists; remove it or choose another folder")
+    if not checkpoints:
+        raise InputError("checkpoints: no group is given; give at least one, such as wikipedia")
+    if not all(group.strip() for group in checkpoints):
+        raise InputError("checkpoints: a group's name is empty; name it")
+    folders: dict[Path, str] = {}
+    for folder in [*checkpoints.values(), *([] if fallback is None else [fallback])]:
+        load_checkpoint(folder)
+        folders.setdefault(Path(folder).resolve(), f"model-{len(folders)}")
+    routes = {group: folders[Path(folder).resolve()] for group, folder in checkpoints.items()}
+    other = None if fallback is None else folders[Path(fallback).resolve()]
+    with atomic_path(out) as temporary:
+        temporary.mkdir()
+        for folder, name in folders.items():
+            shutil.copytree(folder, temporary / name)
+        write_json(temporary / ROUTES, {"groups": routes, "fallback": other})
+    return out
+
+
+def load_router(path: str | Path) -> Router:
+    """Open a folder that `make_router` wrote.
+
+    Raises:
+        InputError: There is no such folder, or its routes are broken or lead nowhere.
+    """
+    path = Path(path)
+    if not (path / ROUTES).is_file():
+        raise InputError(f"{path}: {ROUTES} is missing, so this is no router; name a folder that make_router wrote")
+    try:
+        routes = read_json(path / ROUTES)
+        groups, fallback = dict(routes["groups"]), routes["fallback"]
+        names = {*groups.values(), *([] if fallback is None else [fallback])}
+        missing = sorted(name for name in names if not (path / name).is_dir())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path / ROUTES}: is broken ({type(error).__name__}); make the router again") from error
+    if missing or not groups:
+        raise InputError(f"{path / ROUTES}: leads to no checkpoint {', '.join(missing)}; make the router again")
+    return Router(path, groups, fallback)
