@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toxres.data import drop_overlap, load_comments, make_folds, ninety_ten, targets
+from toxres.data import drop_overlap, duplicates, load_comments, make_folds, ninety_ten, targets
 from toxres.data import splits as splits_module
 from toxres.data.duplicates import THRESHOLD, clusters, normalise_for_duplicates, overlaps
 from toxres.data.schema import make_comments
@@ -113,6 +113,20 @@ def test_clusters_are_those_of_all_pairs(seed):
     expected = brute_clusters(ids, texts)
     assert clusters(ids, texts).tolist() == expected
     assert 20 < len(set(expected)) < 170, "there is something to be found"
+
+
+def test_copies_of_one_text_take_one_comparison_each(monkeypatch):
+    compared = []
+    jaccard = duplicates._Shingles.jaccard
+    monkeypatch.setattr(duplicates._Shingles, "jaccard", lambda *pair: compared.append(pair) or jaccard(*pair))
+    text = " ".join(np.random.default_rng(1).choice(WORDS, 60))
+    copies = [f"{text} {number * 7919 % 1_000_003}" for number in range(500)]
+    ids = [f"{number:03d}" for number in range(500)]
+    assert set(clusters(ids, copies)) == {"000"}
+    assert len(compared) < 1_000
+    compared.clear()
+    assert overlaps(copies, [f"{copy}0" for copy in copies]).all()
+    assert len(compared) < 1_000
 
 
 def test_clusters_do_not_depend_on_the_order():

@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from toxres.data import splits
 from toxres.data.csvfiles import read_kaggle_csv
 from toxres.data.loaders import load_hub, load_jigsaw_test
-from toxres.data.paths import JIGSAW_ZIP, resolve
+from toxres.data.memory import copy_table, fingerprint, remembered
+from toxres.data.official import OFFICIAL_TESTS
+from toxres.data.paths import JIGSAW_ZIP, data_folders, resolve
 from toxres.data.sources import SOURCES
 from toxres.data.splits import OFFICIAL_FOLD, in_split, load_folds
 from toxres.errors import InputError
 
+_JIGSAW = ("jigsaw/train.csv", "jigsaw/train.csv.zip", "jigsaw/train.csv.gz", JIGSAW_ZIP, f"jigsaw/{JIGSAW_ZIP}")
 KAGGLE_TEST = "kaggle_test"
 """The split of `jigsaw` that Kaggle's own test files make; never trained on."""
 
@@ -51,7 +55,7 @@ def load_comments(
         comments = load_hub(source.removeprefix("hub:"))
     elif _is_file(source):
         _whole(source, split)
-        comments = read_kaggle_csv(source)
+        comments = remembered("csv", fingerprint([source]), lambda: read_kaggle_csv(source), copy=copy_table)
     else:
         raise InputError(f"unknown source {source!r}; choose {', '.join(SOURCES)}, hub:NAME or a CSV file that exists")
     if limit is not None and limit < len(comments):
@@ -68,7 +72,25 @@ def _named(source: str, data_dir: str | Path | None, split: str | None, keep_off
             raise InputError(f"{source}: only jigsaw has the split {KAGGLE_TEST}; choose train, validation or test")
         return load_jigsaw_test(data_dir)
     in_split(np.zeros(0), split)
-    comments = SOURCES[source].load(data_dir)
+    load = SOURCES[source].load
+    comments = remembered(
+        (source, load, data_dir),
+        _state(source, data_dir),
+        lambda: _with_folds(source, load(data_dir), data_dir),
+        copy=copy_table,
+    )
+    attrs = dict(comments.attrs)
+    chosen = in_split(comments["fold"].to_numpy(), split)
+    if not keep_official:
+        chosen &= comments["fold"].to_numpy() != OFFICIAL_FOLD
+    comments = comments[chosen].reset_index(drop=True)
+    if comments.empty:
+        raise InputError(f"{source}: no comments in split {split!r}; the source has too few, take another split")
+    comments.attrs = attrs
+    return comments
+
+
+def _with_folds(source: str, comments: pd.DataFrame, data_dir: str | Path | None) -> pd.DataFrame:
     attrs = dict(comments.attrs)
     if source == "synthetic":
         own = comments.pop("split")
@@ -78,14 +100,16 @@ def _named(source: str, data_dir: str | Path | None, split: str | None, keep_off
     else:
         folds = load_folds(comments, data_dir)
         comments = comments.assign(cluster=folds["cluster"].to_numpy(), fold=folds["fold"].to_numpy())
-    chosen = in_split(comments["fold"].to_numpy(), split)
-    if not keep_official:
-        chosen &= comments["fold"].to_numpy() != OFFICIAL_FOLD
-    comments = comments[chosen].reset_index(drop=True)
-    if comments.empty:
-        raise InputError(f"{source}: no comments in split {split!r}; the source has too few, take another split")
     comments.attrs = attrs
     return comments
+
+
+def _state(source: str, data_dir: str | Path | None) -> tuple | None:
+    """The state of every file that a source and its folds are made from; None where it is made from none."""
+    names = _JIGSAW if source == "jigsaw" else SOURCES[source].files
+    folders = data_folders(data_dir)
+    files = [folder / name for folder in folders for name in (*names, *OFFICIAL_TESTS)]
+    return fingerprint([*files, splits.SPLIT_DIR / f"{source}.csv"]) if names else None
 
 
 def _is_file(source: str) -> bool:
@@ -106,8 +130,7 @@ def available(source: str, data_dir: str | Path | None = None) -> bool:
     if source not in SOURCES:
         raise InputError(f"unknown source {source!r}; choose one of: {', '.join(SOURCES)}")
     if source == "jigsaw":
-        names = ("jigsaw/train.csv", "jigsaw/train.csv.zip", "jigsaw/train.csv.gz", JIGSAW_ZIP, f"jigsaw/{JIGSAW_ZIP}")
-        return any(resolve(name, data_dir) for name in names)
+        return any(resolve(name, data_dir) for name in _JIGSAW)
     return all(resolve(file, data_dir) for file in SOURCES[source].files)
 
 

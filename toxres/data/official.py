@@ -1,9 +1,11 @@
 """Official test files: for final figures only, so their texts are kept out of all training."""
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
 from toxres.data.csvfiles import read_table
+from toxres.data.memory import fingerprint, remembered
 from toxres.data.paths import need_columns, resolve
 
 OFFICIAL_TESTS: Mapping[str, str] = {
@@ -26,10 +28,15 @@ def load_official_texts(data_dir: str | Path | None = None) -> dict[str, list[st
         path = resolve(file, data_dir)
         if path is None:
             continue
-        if column:
-            table = read_table(path)
-            need_columns(table, path, (column,))
-            texts[file] = table[column].tolist()
-        else:
-            texts[file] = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        texts[file] = remembered(
+            ("official", column), fingerprint([path]), functools.partial(_read, path, column), copy=list
+        )
     return texts
+
+
+def _read(path: Path, column: str) -> list[str]:
+    if not column:
+        return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    table = read_table(path)
+    need_columns(table, path, (column,))
+    return table[column].tolist()

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toxres.data.duplicates import clusters, overlaps
+from toxres.data.duplicates import clusters_and_overlaps, overlaps
+from toxres.data.memory import copy_table, remembered
 from toxres.data.official import load_official_texts
 from toxres.data.schema import targets
 from toxres.errors import InputError
 from toxres.files import ROOT, atomic_path
+from toxres.labels import LABELS
 
 FOLDS = 5
 TEST_FOLD = 0
@@ -41,9 +43,8 @@ def make_folds(comments: pd.DataFrame, official: Iterable[str] = (), seed: int =
         Columns `id`, `cluster` (the smallest id in it) and `fold`, one row a comment, in the order of `comments`.
     """
     ids = comments["id"].to_numpy(dtype=object)
-    texts = comments["text"].tolist()
-    names = clusters(ids, texts)
-    held_out = set(names[overlaps(texts, official)])
+    names, overlapping = clusters_and_overlaps(ids, comments["text"].tolist(), official)
+    held_out = set(names[overlapping])
     positives = np.nan_to_num(targets(comments), nan=0.0) >= 0.5
     unique, member = np.unique(names.astype(str), return_inverse=True)
     counts = np.zeros((len(unique), positives.shape[1] + 1), dtype=np.int64)
@@ -138,8 +139,14 @@ def load_folds(comments: pd.DataFrame, data_dir: str | Path | None = None) -> pd
 
 
 def compute_folds(comments: pd.DataFrame, data_dir: str | Path | None = None) -> pd.DataFrame:
-    """`make_folds` with the texts of every official test file at hand."""
-    return make_folds(comments, [text for texts in load_official_texts(data_dir).values() for text in texts])
+    """`make_folds` with the texts of every official test file at hand; remembered by the content of both."""
+    official = [text for texts in load_official_texts(data_dir).values() for text in texts]
+    digest = hashlib.sha256(np.nan_to_num(targets(comments), nan=-1.0).tobytes())
+    for text in (*comments["id"], *comments["text"], *official):
+        digest.update(f"{text}\0".encode("utf-8", "surrogatepass"))
+    return remembered(
+        "folds", digest.hexdigest(), lambda: make_folds(comments[["id", "text", *LABELS]], official), copy=copy_table
+    )
 
 
 def _official_digest(data_dir: str | Path | None) -> str:
