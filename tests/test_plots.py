@@ -189,7 +189,9 @@ def test_pooled_labels_are_told_from_the_mean_over_labels():
 def test_the_threshold_dot_stands_on_its_precision_recall_curve():
     targets = np.array([[1, 0, 0, 1, 0, 1]], dtype=float).T
     probs = np.array([[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]]).T
-    for threshold in (0.95, 0.85, 0.75, 0.65, 0.45, 0.1):
+    ax = plots.precision_recall_curves(targets, probs, labels=["toxic"], thresholds=np.array([0.95]))
+    assert not [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    for threshold in (0.85, 0.75, 0.65, 0.45, 0.1):
         ax = plots.precision_recall_curves(targets, probs, labels=["toxic"], thresholds=np.array([threshold]))
         (curve,) = [line for line in ax.lines if line.get_label().startswith("toxic")]
         (dot,) = [line for line in ax.lines if line.get_marker() == "o" and len(line.get_xdata())]
@@ -241,6 +243,8 @@ def test_a_long_origin_is_broken_and_the_data_keep_their_width():
 
 def test_panels_share_the_models_and_name_the_side_by_metric():
     fig = forest_panels({"AP": PAIRS, "ECE": PAIRS}, first="x", second="y", origin="o (1)", errors=["ECE"])
+    fig.canvas.draw()
+    assert all(ax.get_window_extent().width > 0.4 * fig.get_window_extent().width for ax in fig.axes)
     ap, ece = ({item.get_text() for item in ax.texts} for ax in fig.axes)
     assert "x better →" in ap and "y better →" in ece
     assert [ax.get_title("left") for ax in fig.axes] == ["x – y: AP", "x – y: ECE"]

@@ -42,11 +42,19 @@ def test_the_readme_shows_the_recorded_figures():
 
 def test_verdicts_are_those_of_the_committed_comparisons():
     row = {"a": "custom", "b": "baseline", "metric": "ap", "difference": -0.02, "low": -0.05, "high": 0.01}
-    results = {"oof": {"comparisons": [{**row, "label": "macro"}, {**row, "label": "threat", "high": -0.01}]}}
-    told = readme.verdicts_section(results)
+    rows = [{**row, "p_value": 0.2, "label": "macro"}, {**row, "p_value": 0.01, "label": "threat", "high": -0.01}]
+    told = readme.verdicts_section({"oof": {"comparisons": rows}})
     assert told.count("\n- ") == 1
     assert "custom against baseline: no difference in macro AP could be shown, -0.020 [-0.050, +0.010]." in told
-    assert readme.verdicts_section({}) == ""
+    assert "not of the seed. These are 1 tests" in told
+    assert readme.verdicts_section({}) == readme.verdicts_section({"oof": {"comparisons": []}}) == ""
+
+
+def test_the_readme_corrects_for_all_tests_of_an_experiment():
+    row = {"a": "custom", "b": "baseline", "label": "macro", "difference": 0.02, "low": 0.01, "high": 0.03}
+    rows = [{**row, "metric": metric, "p_value": 0.03} for metric in ("ap", "auroc")]
+    assert "better in macro AP" in readme.verdicts_section({"oof": {"comparisons": rows[:1]}})
+    assert "among 2 tests (Holm p = 0.060)" in readme.verdicts_section({"oof": {"comparisons": rows}})
 
 
 def test_published_figures_name_their_sources():
@@ -76,7 +84,7 @@ def test_numbers():
 def test_the_two_calibration_errors_are_told_apart():
     groups = {"jigsaw.oof.tfidf.macro_ece": 0.1, "ablation.cls_bce.macro_ece": 0.2, "ablation.cls_bce.seeds": 5.0}
     headers = [line for line in results_section(groups, []).splitlines() if line.startswith("|  |")]
-    assert headers == ["|  | macro ECE, recalibrated |", "|  | macro ECE | seeds |"]
+    assert headers == ["|  | macro ECE, recalibrated |", "|  | macro ECE, raw | seeds |"]
 
 
 def test_figures_of_others_alone_are_no_result():

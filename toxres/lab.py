@@ -1,6 +1,7 @@
-"""What every notebook does in the same way: train once, score a split, read committed results, say what came out."""
+"""What every notebook does in the same way: train once, score a split, say where its numbers come from."""
 
 import dataclasses
+import hashlib
 import platform
 from importlib import metadata
 
@@ -8,41 +9,23 @@ import numpy as np
 import pandas as pd
 
 from toxres.checkpoint import Checkpoint, load_checkpoint
-from toxres.config import ABLATION, get_preset
 from toxres.data import load_comments, targets
-from toxres.errors import InputError
 from toxres.evaluation import Evaluation, evaluate_probs
 from toxres.evaluation.arrays import sigmoid
-from toxres.files import ROOT, read_json
+from toxres.files import atomic_path
+from toxres.findings import source_name
 from toxres.paths import build_dir
-from toxres.results import read_headline
 
-RESULTS = ROOT / "data" / "results"
+SCORED_PER_TRAINED = 2
+"""Where a preset limits the rows that are trained on, at most so many times as many are scored."""
 
-SOURCE_PAIRS = {"tfidf": ("tfidf_all", "tfidf"), "baseline": ("baseline", "baseline_alone")}
-"""Models that were trained on every source and on Jigsaw alone, everything else the same."""
-
-ABLATION_FIGURES = {
-    "macro_ap": "macro AP",
-    "rare_ap": "rare AP",
-    "macro_f1_tuned": "macro-F1, tuned",
-    "macro_ece": "macro ECE",
-}
-"""Headline figures of an arm of the ablation, and what tables call them."""
-
-ABLATION_QUESTIONS = {("ap", "macro"): "macro AP", ("ap", "rare"): "rare-label AP", ("ece", "macro"): "ECE"}
-"""Metric and row of a comparison that the ablation's verdict speaks of, and what it calls them."""
-
-EFFECTS = {
-    "Attention pooling instead of [CLS]": [("attention_bce", "cls_bce"), ("attention_focal", "cls_focal")],
-    "Focal loss instead of BCE": [("cls_focal", "cls_bce"), ("attention_focal", "attention_bce")],
-}
-"""What the ablation varies, and the pairs of arms that differ in nothing else."""
+SHARES = {None: 1.0, "train": 0.6, "validation": 0.2, "test": 0.2}
+"""Share of a source that a split is."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """A checkpoint's scores of one split.
+    """A checkpoint's scores of one split, or of a draw from it.
 
     Attributes:
         name: Of the recipe.
@@ -51,6 +34,7 @@ class Scored:
         calibrated: (N, 6), recalibrated on the run's validation rows.
         thresholds: (6,), tuned on the run's validation rows, for `probs`.
         evaluation: Of all of these.
+        origin: What stands under a figure's title: whose comments, how many, which preset trained on others.
     """
 
     name: str
@@ -59,6 +43,7 @@ class Scored:
     calibrated: np.ndarray
     thresholds: np.ndarray
     evaluation: Evaluation
+    origin: str
 
 
 def train_once(recipe: str, source: str, preset: str, seed: int = 0) -> Checkpoint:
@@ -75,20 +60,75 @@ def train_once(recipe: str, source: str, preset: str, seed: int = 0) -> Checkpoi
 
 
 def score_split(checkpoint: Checkpoint, source: str, split: str) -> Scored:
-    """A checkpoint's scores of one split of a source, with its own thresholds and calibration."""
-    comments = load_comments(source, split=split)
-    logits = checkpoint.predict_logits(comments["text"].tolist())
+    """A checkpoint's scores of one split of a source, with its own thresholds and calibration.
+
+    Where the preset limits the rows that are trained on, those that are scored are limited too: the same seeded draw
+    for every checkpoint of that preset. Scores are kept under `build/scores` and not computed twice.
+    """
+    most = scored_rows(checkpoint.run["preset"])
+    comments = load_comments(source, split=split, limit=most)
+    logits = _logits(checkpoint, comments)
     truth, probs, calibrated = targets(comments), sigmoid(logits), checkpoint.calibration.apply(logits)
     evaluation = evaluate_probs(truth, probs, checkpoint.thresholds, calibrated)
-    return Scored(checkpoint.name, truth, probs, calibrated, checkpoint.thresholds, evaluation)
+    told = origin(source, len(comments), split, drawn=most is not None and len(comments) == most)
+    told += f"; preset {checkpoint.run['preset']['name']}"
+    return Scored(checkpoint.name, truth, probs, calibrated, checkpoint.thresholds, evaluation, told)
 
 
-def origin(source: str, *, preset: str | None = None, split: str | None = None) -> str:
-    """What stands under a figure's title: whose comments they are, which split, which preset trained on them."""
-    count = len(load_comments(source, split=split))
-    names = {"synthetic": "synthetic corpus", "jigsaw": "Jigsaw sample"}
-    parts = [f"{names.get(source, source)}, {count:,} {f'{split} ' if split else ''}comments"]
-    return "; ".join(parts + ([f"preset {get_preset(preset).name}"] if preset else []))
+def scored_rows(preset: dict) -> int | None:
+    """How many rows of a split are scored at most after training at a preset; None is all."""
+    limit = preset.get("max_rows")
+    return None if limit is None else SCORED_PER_TRAINED * limit
+
+
+def _logits(checkpoint: Checkpoint, comments: pd.DataFrame) -> np.ndarray:
+    run = checkpoint.run
+    digest = hashlib.sha256(f"{run.get('key')}\0{run.get('date')}\0{checkpoint.path}".encode())
+    for text in comments["text"]:
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    file = build_dir() / "scores" / f"{checkpoint.name}-{digest.hexdigest()[:24]}.npy"
+    if file.is_file():
+        return np.load(file, allow_pickle=False)
+    logits = checkpoint.predict_logits(comments["text"].tolist())
+    with atomic_path(file) as temporary, temporary.open("wb") as handle:
+        np.save(handle, logits)
+    return logits
+
+
+def origin(source: str, rows: int, split: str | None = None, *, drawn: bool = False) -> str:
+    """Whose comments something was computed on, and how many.
+
+    Args:
+        source: Name of the source.
+        rows: Comments that were used.
+        split: Split they are from, or None for all.
+        drawn: They are a random draw from it.
+    """
+    name = source_name(source, rows, SHARES.get(split, 1.0))
+    kind = {None: "", "train": "training "}.get(split, f"{split} ")
+    return f"{name}, {rows:,} {kind}comments{' drawn at random' if drawn else ''}"
+
+
+def trained_on(checkpoint: Checkpoint) -> str:
+    """What stands under a figure of a training run: whose comments, how many, which preset."""
+    run = checkpoint.run
+    entry = run["sources"][0]
+    drawn = entry["rows"] == run["preset"].get("max_rows")
+    return f"{origin(entry['name'], entry['rows'], 'train', drawn=drawn)}; preset {run['preset']['name']}"
+
+
+def selected_by(run: dict) -> str:
+    """The validation score by which the epoch of a run was chosen, such as "macro_ap"."""
+    return run["preset"].get("select") or run["recipe"]["select"]
+
+
+def settings_table(checkpoint: Checkpoint) -> pd.DataFrame:
+    """The settings of a run that matter most, and what it took: a column named like the recipe."""
+    run = checkpoint.run
+    names = ["encoder", "epochs", "batch_size", "learning_rate", "head_learning_rate", "max_length"]
+    settings = pd.Series({name: run["preset"].get(name) for name in names})
+    settings["training comments"], settings["seconds"] = run["rows_train"], run["seconds"]
+    return settings.to_frame(checkpoint.name)
 
 
 def versions() -> str:
@@ -96,58 +136,6 @@ def versions() -> str:
     packages = ("torch", "transformers", "scikit-learn", "numpy", "pandas")
     told = [f"{name} {metadata.version(name)}" for name in packages]
     return ", ".join([f"Python {platform.python_version()}", *told])
-
-
-def committed_results(experiment: str) -> dict:
-    """Evaluations, comparisons and record of an experiment in `data/results/<experiment>.json`.
-
-    Raises:
-        InputError: The experiment has not been run.
-    """
-    path = RESULTS / f"{experiment}.json"
-    if not path.is_file():
-        raise InputError(f"{path}: not there; run `python -m toxres.training.experiments {experiment}` first")
-    return read_json(path)
-
-
-def results_origin(record: dict, experiment: str) -> str:
-    """What stands under a figure of committed results: of which comments, trained when and from which commit."""
-    rows = f"Jigsaw sample, {record['rows']:,} comments out of fold"
-    commits = ", ".join(commit[:7] for commit in record["trained_at_commits"])
-    return f"{rows}; `{experiment}` runs of {record['trained_on']}, commit {commits}"
-
-
-def comparison(results: dict, a: str, b: str, metric: str) -> pd.DataFrame:
-    """The rows of one comparison (a minus b) by label, as `forest_plot` takes them."""
-    rows = [row for row in results["comparisons"] if (row["a"], row["b"], row["metric"]) == (a, b, metric)]
-    if not rows:
-        raise InputError(f"no comparison of {a!r} and {b!r} by {metric!r} in these results")
-    return pd.DataFrame(rows).set_index("label")
-
-
-def source_comparisons(results: dict, metric: str) -> dict[str, pd.DataFrame]:
-    """Every source against Jigsaw alone, for each model that was trained both ways: see `comparison`."""
-    there = {(row["a"], row["b"]) for row in results["comparisons"]}
-    return {name: comparison(results, *pair, metric) for name, pair in SOURCE_PAIRS.items() if pair in there}
-
-
-def verdict(what: str, row: pd.Series | dict, metric: str, digits: int = 3) -> str:
-    """One sentence about a difference and its 95% interval: better, worse, or not shown to differ.
-
-    Args:
-        what: The subject, e.g. "attention pooling against [CLS]".
-        row: With `difference`, `low`, `high`.
-        metric: Named in the sentence; of ECE and Brier less is better.
-        digits: Decimals.
-    """
-    low, high, difference = (float(row[key]) for key in ("low", "high", "difference"))
-    interval = f"{difference:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
-    if not np.isfinite([low, high]).all():
-        return f"{what}: {metric} {difference:+.{digits}f}, too few runs for an interval."
-    if low <= 0 <= high:
-        return f"{what}: no difference in {metric} could be shown, {interval}."
-    good = (difference > 0) != any(metric.lower().startswith(name) for name in ("ece", "brier"))
-    return f"{what}: {'better' if good else 'worse'} in {metric}, {interval}."
 
 
 def pooling_weights(checkpoint: Checkpoint, text: str) -> tuple[list[str], dict[str, list[float]]]:
@@ -172,43 +160,6 @@ def pooling_weights(checkpoint: Checkpoint, text: str) -> tuple[list[str], dict[
         "mean": [1 / count] * count,
         checkpoint.model.config.pooling: output.attention_weights[0].tolist(),
     }
-
-
-def ablation_table() -> pd.DataFrame:
-    """The headline figures of the ablation: a row an arm, means over the seeds."""
-    figures = read_headline()
-    arms = {arm: {key: figures.get(f"ablation.{arm}.{key}") for key in ABLATION_FIGURES} for arm in ABLATION}
-    return pd.DataFrame(arms).T.astype(float).rename(columns=ABLATION_FIGURES)
-
-
-def seeds(ablation: dict) -> int:
-    """With how many seeds the arms of the ablation were trained."""
-    return int(comparison(ablation, ABLATION[1], ABLATION[0], "ap").loc["macro", "n_seeds"])
-
-
-def ablation_verdict(ablation: dict) -> str:
-    """The ablation in a few sentences, nulls included: what pooling does, what the loss does, to ranking and ECE."""
-    sentences = []
-    for what, pairs in EFFECTS.items():
-        for metric, label, name in (
-            ("ap", "macro", "macro AP"),
-            ("ap", "rare", "rare-label AP"),
-            ("ece", "macro", "ECE"),
-        ):
-            rows = [comparison(ablation, *pair, metric).loc[label] for pair in pairs]
-            shown = [row for row in rows if row["low"] > 0 or row["high"] < 0]
-            signs = {np.sign(row["difference"]) for row in shown}
-            if not shown:
-                told = "no effect could be shown"
-            elif len(signs) == 1:
-                told = (
-                    f"{'raises' if signs == {1.0} else 'lowers'} it, shown in {len(shown)} of {len(rows)} pairs of arms"
-                )
-            else:
-                told = "raises it in one pair of arms and lowers it in another"
-            mean = np.mean([row["difference"] for row in rows])
-            sentences.append(f"- **{what}**, {name}: {told} (mean difference {mean:+.3f}).")
-    return "\n".join(sentences)
 
 
 def _clear_output() -> None:

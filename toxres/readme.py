@@ -9,7 +9,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from toxres import lab
+from toxres import findings
 from toxres.errors import InputError
 from toxres.files import ROOT, read_json, write_text
 from toxres.results import read_headline
@@ -35,8 +35,8 @@ COLUMNS = {
 }
 """Figures in the order they are shown, and what they are called."""
 
-COLUMNS_OF = {("jigsaw.oof", "macro_ece"): "macro ECE, recalibrated"}
-"""Where a section means something else by a figure: the ablation's ECE is that before recalibration."""
+COLUMNS_OF = {("jigsaw.oof", "macro_ece"): "macro ECE, recalibrated", ("ablation", "macro_ece"): "macro ECE, raw"}
+"""What a section means by a figure: the ablation's ECE is that before recalibration."""
 
 ROWS = {
     "tfidf": "TF-IDF + logistic regression",
@@ -50,23 +50,8 @@ ROWS = {
 }
 """Rows in the order they are shown, and what they are called."""
 
-VERDICTS = {
-    "oof": {
-        ("baseline", "tfidf"): "baseline against TF-IDF",
-        ("custom", "tfidf"): "custom against TF-IDF",
-        ("custom", "baseline"): "custom against baseline",
-        ("tfidf_all", "tfidf"): "TF-IDF with every source against Jigsaw alone",
-    },
-    "ablation": {
-        ("attention_bce", "cls_bce"): "attention pooling against [CLS], under BCE",
-        ("attention_focal", "cls_focal"): "attention pooling against [CLS], under focal loss",
-        ("cls_focal", "cls_bce"): "focal loss against BCE, with [CLS]",
-        ("attention_focal", "attention_bce"): "focal loss against BCE, with attention pooling",
-    },
-}
-"""Comparisons the README puts into words."""
-
-VERDICT_METRICS = {"ap": "macro AP", "auroc": "macro AUROC"}
+VERDICT_QUESTIONS = ("macro AP", "macro AUROC")
+"""Questions of `findings.QUESTIONS` that the README answers; all of an experiment's count when it is corrected."""
 
 NOTHING = "No figure has been recorded yet."
 
@@ -147,25 +132,20 @@ def verdicts_section(results: Mapping[str, Mapping]) -> str:
     Args:
         results: By experiment, what `data/results/<experiment>.json` holds.
     """
-    lines = []
-    for experiment, pairs in VERDICTS.items():
-        found = {
-            (row["a"], row["b"], row["metric"]): row
-            for row in results.get(experiment, {}).get("comparisons", ())
-            if row["label"] == "macro"
-        }
-        for (a, b), what in pairs.items():
-            for metric, name in VERDICT_METRICS.items():
-                if (a, b, metric) in found:
-                    lines.append(f"- {lab.verdict(what, found[a, b, metric], name)}")
-    if not lines:
+    parts = []
+    for experiment in findings.PAIRS:
+        if experiment in results:
+            tests = findings.family(results[experiment], experiment)
+            if lines := findings.verdicts(tests, VERDICT_QUESTIONS):
+                parts.append("\n".join([*(f"- {line}" for line in lines), "", findings.family_note(tests, experiment)]))
+    if not parts:
         return ""
-    return "\n".join(["**Who beats whom** (same comments, 95% intervals)", "", *lines])
+    return "\n\n".join(["**Who beats whom** (same comments, 95% intervals)", *parts])
 
 
 def committed_results() -> dict[str, Mapping]:
     """The committed results of every experiment that has some, by its name."""
-    files = {name: PUBLISHED.with_name(f"{name}.json") for name in VERDICTS}
+    files = {name: PUBLISHED.with_name(f"{name}.json") for name in findings.PAIRS}
     return {name: read_json(file) for name, file in files.items() if file.is_file()}
 
 

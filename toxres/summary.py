@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from toxres.api import evaluate
+from toxres.api import Rows, caution
+from toxres.config import get_preset
 from toxres.errors import InputError
 from toxres.evaluation import compare_table
+from toxres.lab import score_split, scored_rows
 
 SUMMARISED = ("tfidf", "baseline", "custom", "ulmfit")
 """The recipes in the table that `make run` ends with."""
@@ -37,21 +39,29 @@ def newest_checkpoints(folder: str | Path, source: str | None = None, preset: st
 def summary(folder: str | Path, source: str, preset: str) -> str:
     """The newest checkpoints of one source and preset side by side on its test split, and what to do next.
 
+    Of a large split so many comments are drawn as in the notebooks, whose scores are used where they are there.
+
     Args:
         folder: Where the checkpoints stand.
         source: Name of a source.
         preset: Name of a preset.
     """
+    from toxres.checkpoint import load_checkpoint
+
     newest = newest_checkpoints(folder, source, preset)
     chosen = {name: newest[name] for name in SUMMARISED if name in newest}
     shown = {name: _relative(path) for name, path in chosen.items()}
     if not chosen:
         out = _relative(Path(folder) / "baseline")
         return f"nothing was trained yet; next: toxres train baseline --source {source} --preset {preset} --out {out}"
-    reports = [evaluate(path, source) for path in chosen.values()]
-    title = f"{reports[0].rows.title()}; trained at preset {preset}"
-    table = compare_table({report.name: report.evaluation for report in reports}, title=title)
-    cautions = [f"{report.name}: {report.caution}" for report in reports if report.caution]
+    checkpoints = {name: load_checkpoint(path) for name, path in chosen.items()}
+    scores = {name: score_split(checkpoint, source, "test") for name, checkpoint in checkpoints.items()}
+    count, most = len(next(iter(scores.values())).targets), scored_rows({"max_rows": get_preset(preset).max_rows})
+    title = f"{Rows(source, 'test', '', '', count).title()}; trained at preset {preset}"
+    title += "; comments drawn at random" if count == most else ""
+    table = compare_table({name: scored.evaluation for name, scored in scores.items()}, title=title)
+    said = {name: caution(checkpoint.run, source, "test", "") for name, checkpoint in checkpoints.items()}
+    cautions = [f"{name}: {why}" for name, why in said.items() if why]
     last = list(shown.values())[-2:]
     steps = ["next: .venv/bin/jupyter lab notebooks                     play with what you have just read"]
     if len(last) == 2:

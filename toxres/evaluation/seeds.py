@@ -4,7 +4,7 @@ Two kinds of luck are in a difference: which comments were in the test rows, and
 Three seeds on one test set say little about the first, a bootstrap of one seed's rows says nothing about the second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +76,13 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     steps = values[order] * np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return corrected
+
+
+def is_shown(row: pd.Series | Mapping[str, float]) -> bool:
+    """Whether a difference is more than its luck: its interval excludes 0, and `p_holm`, if it has one, is below 5%."""
+    low, high = float(row["low"]), float(row["high"])
+    corrected = float(row["p_holm"]) if "p_holm" in row else 0.0
+    return bool((low > 0 or high < 0) and corrected < 0.05)
 
 
 def seed_differences(

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from toxres.evaluation.seeds import is_shown
 from toxres.plots.style import (
     BLUE,
     FAINT,
@@ -104,11 +105,8 @@ def forest_plot(
     rows = {name: len(names) - i for i, name in enumerate(names)}
     if "macro" in differences.index:
         rows["macro"] = -0.4
-    reach = 1.08 * np.nanmax(np.abs(differences[["low", "high", "difference"]].to_numpy(float)), initial=1e-6)
-    told = {name: _told(differences.loc[name], digits=4 if reach < 0.01 else 3) for name in rows}
-    beside = max(text_inches(text, 8.8, "monospace") for text in told.values())
-    names_wide = max(text_inches(pretty(name), STYLE["font.size"]) for name in rows)
-    ax = new_axes(ax, names_wide + FOREST_INCHES + beside + 0.4, 1.7 + 0.42 * len(rows))
+    told = _told(differences)
+    ax = new_axes(ax, *forest_size(differences))
     ax.axvline(0, color=MUTED, linewidth=1.1)
     for name, row in rows.items():
         value, low, high = differences.loc[name, ["difference", "low", "high"]].astype(float)
@@ -125,8 +123,9 @@ def forest_plot(
         ax.axhline(0.3, color=FAINT, linewidth=1)
     ax.set_yticks(list(rows.values()), [pretty(name) for name in rows])
     ax.set_ylim(min(rows.values()) - 0.6, len(names) + 1.1)
+    reach = _reach(differences)
     ax.set_xlim(-reach, reach)
-    ax.xaxis.set_major_locator(MaxNLocator(7, symmetric=True))
+    ax.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
     ax.tick_params(axis="y", length=0)
     left, right = (second, first) if higher_is_better else (first, second)
     side = {"xycoords": "axes fraction", "va": "top", "color": MUTED, "fontsize": 9.5}
@@ -138,19 +137,26 @@ def forest_plot(
     return titled(ax, title or f"{pretty(first)} – {pretty(second)}: {metric}", origin)
 
 
-def is_shown(row: pd.Series | Mapping) -> bool:
-    """Whether a difference is more than its luck: its interval excludes 0, and `p_holm`, if it has one, is below 5%."""
-    low, high = float(row["low"]), float(row["high"])
-    corrected = float(row["p_holm"]) if "p_holm" in row else 0.0
-    return bool((low > 0 or high < 0) and corrected < 0.05)
+def forest_size(differences: pd.DataFrame) -> tuple[float, float]:
+    """Width and height in inches at which a forest plot has room for its names, its data and its numbers."""
+    beside = max(text_inches(text, 8.8, "monospace") for text in _told(differences).values())
+    names = max(text_inches(pretty(name), STYLE["font.size"]) for name in differences.index)
+    return names + FOREST_INCHES + beside + 0.4, 1.7 + 0.42 * len(differences)
 
 
-def _told(row: pd.Series, digits: int) -> str:
-    value, low, high = (float(row[key]) for key in ("difference", "low", "high"))
-    if np.isnan(value):
-        return "undefined"
-    told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]".replace("-", "−")
-    return told + (f"  p = {row['p_value']:.3f}" if "p_value" in row else "")
+def _reach(differences: pd.DataFrame) -> float:
+    return 1.08 * np.nanmax(np.abs(differences[["low", "high", "difference"]].to_numpy(float)), initial=1e-6)
+
+
+def _told(differences: pd.DataFrame) -> dict[str, str]:
+    digits, told = 4 if _reach(differences) < 0.01 else 3, {}
+    for name, row in differences.iterrows():
+        value, low, high = (float(row[key]) for key in ("difference", "low", "high"))
+        told[name] = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]".replace("-", "−")
+        told[name] += f"  p = {row['p_value']:.3f}" if "p_value" in row else ""
+        if np.isnan(value):
+            told[name] = "undefined"
+    return told
 
 
 def group_comparison(

@@ -44,7 +44,7 @@ def precision_recall_curves(
         ax: Axes to draw on; new ones by default.
         origin: Where the data came from.
         labels: Names of the columns; those without positives or negatives get no curve, and the legend says so.
-        thresholds: (L,), each marked by a dot on its curve.
+        thresholds: (L,), each marked by a dot on its curve, unless it lets nothing through.
     """
     ax = new_axes(ax, 8.0, 4.8)
     for name, is_positive, scores, index in _known_labels(targets, probs, labels):
@@ -53,14 +53,17 @@ def precision_recall_curves(
             ax.plot([], [], color=colour, label=f"{pretty(name)}: undefined")
             continue
         precision, recall, cuts = precision_recall_curve(is_positive, scores)
-        # scikit-learn ends with recall 0 and precision 1, where nothing is predicted: a curve starts at its first cut.
-        precision[-1] = precision[-2]
+        # From the highest cut down; before the first positive is found, and after the last, nothing more is told.
+        recall, precision = recall[-2::-1], precision[-2::-1]
+        dot = None if thresholds is None else len(cuts) - 1 - np.searchsorted(cuts, thresholds[index])
+        marked = [dot] if dot is not None and dot >= 0 else []
+        start, end = min([np.argmax(recall > 0), *marked]), max([np.argmax(recall == 1), *marked])
         told = f"{pretty(name)}: AP {average_precision_score(is_positive, scores):.2f} ({is_positive.sum():,} positive)"
-        ax.step(recall[::-1], precision[::-1], where="pre", color=colour, label=told)
-        ax.plot([0, 0.08], [is_positive.mean()] * 2, color=colour, linewidth=1.3, linestyle=":")
-        if thresholds is not None:
-            place = np.searchsorted(cuts, thresholds[index])
+        heights = [precision[start], *precision[start : end + 1]]
+        ax.step([0, *recall[start : end + 1]], heights, where="pre", color=colour, label=told)
+        for place in marked:
             ax.plot(recall[place], precision[place], "o", color=colour, markersize=7, markeredgecolor="white")
+        ax.plot([0, 0.08], [is_positive.mean()] * 2, color=colour, linewidth=1.3, linestyle=":")
     ax.plot([], [], color=MUTED, linewidth=1.3, linestyle=":", label="precision of guessing")
     if thresholds is not None:
         ax.plot([], [], "o", color=MUTED, markersize=7, label="at the tuned threshold")

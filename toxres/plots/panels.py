@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from toxres.plots.comparison import FOREST_INCHES, forest_plot
+from toxres.plots.comparison import forest_plot, forest_size
 from toxres.plots.curves import KEY_NAMES, best_epoch, learning_curves
 from toxres.plots.style import STYLE, legend_below
 
@@ -30,11 +30,11 @@ def forest_panels(
         origin: Where the data came from.
         errors: Metrics of which less is better.
     """
-    heights = [1.7 + 0.42 * len(table) for table in tables.values()]
+    widths, heights = zip(*map(forest_size, tables.values()), strict=True)
     with plt.rc_context(STYLE):
         fig, axes = plt.subplots(
             len(tables),
-            figsize=(FOREST_INCHES + 5.2, sum(heights)),
+            figsize=(max(widths), sum(heights)),
             height_ratios=heights,
             layout="constrained",
             squeeze=False,
