@@ -109,6 +109,13 @@ def test_version(capsys):
         (["train", "baseline", "--out", "x"], "toxres train: the following arguments are required: --source"),
         (["train", "baseline", "--source", "a", "--out", "x", "--seed", "-1"], "argument --seed: must be 0 or more"),
         (
+            ["train", "baseline", "--source", "a", "--out", "x", "--seed", "99999999999"],
+            "argument --seed: must be at most 4294967295, not 99999999999",
+        ),
+        (["train", "tfidf", "--source", "synthetic", "--out", ""], "'.': is no name of a folder to write"),
+        (["evaluate", "d", "--source", "synthetic", "--json", ""], "'': is no name of a file to write"),
+        (["evaluate", "d", "--source", "synthetic", "--json", "/dev/null/x"], "/dev/null is no folder"),
+        (
             ["train", "baseline", "--source", "a", "--out", "x", "--seed", "x"],
             "--seed: invalid whole number value: 'x'",
         ),
