@@ -255,7 +255,9 @@ def test_a_dot_is_hollow_if_the_family_of_tests_explains_it():
     faces = [to_hex(dot.get_facecolor()[0]) for dot in plots.forest_plot(PAIRS).collections]
     corrected = PAIRS.assign(p_holm=[0.06, 0.4])
     assert faces[0] != "#ffffff"
-    assert [to_hex(dot.get_facecolor()[0]) for dot in plots.forest_plot(corrected).collections] == ["#ffffff"] * 2
+    ax = plots.forest_plot(corrected)
+    assert [to_hex(dot.get_facecolor()[0]) for dot in ax.collections] == ["#ffffff"] * 2
+    assert "+0.030 [+0.020, +0.052]  Holm p = 0.060" in texts(ax)
 
 
 def test_forest_plot_names_the_better_side_and_hollows_what_may_be_nothing():

@@ -153,7 +153,10 @@ def _told(differences: pd.DataFrame) -> dict[str, str]:
     for name, row in differences.iterrows():
         value, low, high = (float(row[key]) for key in ("difference", "low", "high"))
         told[name] = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]".replace("-", "−")
-        told[name] += f"  p = {row['p_value']:.3f}" if "p_value" in row else ""
+        if "p_holm" in row:
+            told[name] += f"  Holm p = {row['p_holm']:.3f}"
+        elif "p_value" in row:
+            told[name] += f"  p = {row['p_value']:.3f}"
         if np.isnan(value):
             told[name] = "undefined"
     return told
