@@ -168,6 +168,22 @@ def test_sources_without_rows_are_refused(given_sources):
         select_rows(["unvalidated", "nowhere"], ALL, validation_fold=None)
 
 
+def test_rows_without_any_known_label_are_refused_before_training(tmp_path):
+    unlabelled = [{"comment_text": row["comment_text"], "toxic": -1} for row in comments_rows(40)]
+    source = write_comments(tmp_path / "unlabelled.csv", unlabelled)
+    with pytest.raises(InputError, match=r"unlabelled.csv': no label of any training comment is known; add at least"):
+        select_rows([source], ALL)
+    assert len(select_rows([source], ALL, need_labels=False).train) > 20
+    labelled = write_comments(tmp_path / "labelled.csv", comments_rows(40, seed=3))
+    assert len(select_rows([source, labelled], ALL).train) > 40
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 32])
+def test_a_seed_out_of_range_is_refused_before_any_comment_is_read(given_sources, seed):
+    with pytest.raises(InputError, match=rf"seed {seed}: is no seed; give a whole number from 0 to 4294967295"):
+        select_rows(["nowhere"], ALL, seed=seed)
+
+
 def test_paper_preset_splits_ninety_to_ten(given_sources):
     given_sources.update(first=frame("first", [0, 1, 2, 3, 4] * 20 + [-1] * 9), second=frame("second", [0, 1, 2]))
     rows = select_rows(["first", "second"], PAPER, seed=7)

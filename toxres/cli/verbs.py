@@ -84,7 +84,7 @@ def pretrain(options: argparse.Namespace) -> None:
 
     texts, validation = [], None
     if options.source:
-        rows = select_rows(_names(options.source), preset, options.seed)
+        rows = select_rows(_names(options.source), preset, options.seed, need_labels=False)
         texts, validation = rows.train["text"].tolist(), rows.validation["text"].tolist()
     folder = learn_language(
         recipe,

@@ -11,6 +11,7 @@ from toxres.config import Preset
 from toxres.data import drop_overlap, load_comments, ninety_ten, targets
 from toxres.data.splits import OFFICIAL_FOLD, TEST_FOLD, VALIDATION_FOLD, compute_folds
 from toxres.errors import InputError
+from toxres.labels import LABELS
 
 
 class TrainingRows(NamedTuple):
@@ -46,6 +47,7 @@ def select_rows(
     test_fold: int | None = TEST_FOLD,
     validation_fold: int | None = VALIDATION_FOLD,
     held_out: Sequence[str] = (),
+    need_labels: bool = True,
 ) -> TrainingRows:
     """The rows of one run.
 
@@ -60,13 +62,16 @@ def select_rows(
         test_fold: Fold of the first source that is kept out; None keeps none out.
         validation_fold: Fold of the first source for validation; None is no validation, and the fold is trained on.
         held_out: Sources of which no comment may be trained on, exactly or nearly.
+        need_labels: Refuse rows of which no label is known; a language model needs none.
 
     Raises:
-        InputError: A source isn't there, is named twice, or leaves no training or validation comments, or one fold is
-            to be both test and validation.
+        InputError: A source isn't there, is named twice, or leaves no training or validation comments, no label of any
+            training comment is known, one fold is to be both test and validation, or the seed is out of range.
     """
     if len(set(sources)) < len(sources) or not sources:
         raise InputError(f"sources {','.join(sources)!r}: name at least one source, and each only once")
+    if not 0 <= seed < 1 << 32:
+        raise InputError(f"seed {seed}: is no seed; give a whole number from 0 to {(1 << 32) - 1}")
     if test_fold is not None and test_fold == validation_fold and preset.split == "folds":
         raise InputError(f"fold {test_fold} is both test_fold and validation_fold; choose two, or None for one")
     first = _with_folds(load_comments(sources[0]))
@@ -100,6 +105,11 @@ def select_rows(
     for entry in manifest:
         if not entry["rows"]:
             raise InputError(f"source {entry['name']!r}: no training comments are left; take another source")
+    if need_labels and all(np.isnan(targets(frame)).all() for frame in frames):
+        raise InputError(
+            f"source {sources[0]!r}: no label of any training comment is known; add at least one of the columns "
+            f"{', '.join(LABELS)}"
+        )
     train = pd.concat([frame.assign(source=entry["name"]) for entry, frame in zip(manifest, frames, strict=True)])
     return TrainingRows(
         train.reset_index(drop=True), None if validation is None else validation.reset_index(drop=True), manifest
