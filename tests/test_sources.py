@@ -2,16 +2,20 @@
 
 import gzip
 import io
+import re
+import shlex
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from toxres.cli import build_parser
 from toxres.data import COLUMNS, SOURCES, available, best_source, load_comments, load_official_texts, targets
 from toxres.data.loaders import load_jigsaw_test
 from toxres.data.paths import JIGSAW_ZIP, resolve
-from toxres.errors import InputError
+from toxres.errors import InputError, RunError
+from toxres.files import ROOT
 from toxres.labels import JIGSAW_PREVALENCE, LABELS
 
 HEADER = "id,comment_text,toxic,severe_toxic,obscene,threat,insult,identity_hate\n"
@@ -48,6 +52,20 @@ WAYS = {
     "zip of zips": {JIGSAW_ZIP: zipped({f"{name}.zip": zipped({name: data}) for name, data in FILES.items()})},
     "zip in the folder": {f"jigsaw/{JIGSAW_ZIP}": zipped({f"jigsaw/{name}": data for name, data in FILES.items()})},
 }
+
+
+def test_every_example_of_the_data_readme_runs(bare_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^```(\w*)$", text, re.MULTILINE) == ["python", ""]
+    names = {}
+    exec(compile(re.search(r"^```python\n(.*?)^```$", text, re.M | re.S)[1], "data/README.md", "exec"), names)
+    assert len(names["comments"]) and set(names["comments"]["fold"]) <= {2, 3, 4}
+    commands = re.findall(r"^    (toxres .*?)(?:  .*)?$", text, re.MULTILINE)
+    for command in commands:
+        words = [word for word in shlex.split(command)[1:] if not word.startswith("[")]
+        assert callable(build_parser().parse_args(words).verb), command
+    assert len(commands) == 3
 
 
 @pytest.mark.parametrize("files", WAYS.values(), ids=WAYS.keys())
@@ -218,7 +236,7 @@ def test_csv_files_are_sources_without_splits(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_hub_reads_a_local_dataset_folder(tmp_path, kind, monkeypatch):
+def test_hub_reads_a_local_dataset_folder(tmp_path, kind, monkeypatch, capfd):
     pytest.importorskip("datasets")
     folder = tmp_path / "set"
     folder.mkdir()
@@ -231,6 +249,28 @@ def test_hub_reads_a_local_dataset_folder(tmp_path, kind, monkeypatch):
     np.testing.assert_array_equal(comments["insult"], [np.nan, 0.5])
     assert comments["threat"].isna().all()
     assert comments.attrs["source"] == f"hub:{folder}"
+    assert capfd.readouterr().err == "", "no progress bar"
+    frame.rename(columns={"insult": "Insult"}).to_csv(folder / "train.csv", index=False)
+    with pytest.raises(InputError, match=r"^hub:.*'Insult', which would not be read; rename the column 'insult'"):
+        load_hub_csv(folder, kind)
+
+
+def load_hub_csv(folder, kind):
+    """The folder with its CSV file alone."""
+    if kind == "parquet":
+        (folder / "train.parquet").unlink()
+    return load_comments(f"hub:{folder}")
+
+
+def test_a_hub_that_cannot_be_reached_is_a_failed_run(monkeypatch):
+    datasets = pytest.importorskip("datasets")
+
+    def unreachable(name):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(RunError, match=r"^hub:owner/name: cannot be loaded \(ConnectionError: no route to host\)"):
+        load_comments("hub:owner/name")
 
 
 def test_hub_dataset_that_is_not_there_or_does_not_fit(tmp_path, monkeypatch):

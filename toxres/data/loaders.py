@@ -1,14 +1,24 @@
 """How each source is read: Kaggle's files, tweets, the synthetic corpus, datasets of the hub."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from toxres.data.csvfiles import kaggle_comments, parse_label, parse_table, read_table, unpack, zip_members
+from toxres.data.csvfiles import (
+    kaggle_comments,
+    parse_label,
+    parse_table,
+    read_table,
+    refuse_misspelt,
+    unpack,
+    zip_members,
+)
 from toxres.data.paths import JIGSAW_ZIP, data_folders, how_to_get, need_columns, needed, not_at_hand, with_origin
 from toxres.data.schema import check_rows, make_comments
-from toxres.errors import InputError
+from toxres.errors import InputError, RunError
 from toxres.labels import LABELS
 
 SYNTHETIC_ROWS = 6_000
@@ -102,6 +112,20 @@ def load_synthetic(data_dir: str | Path | None = None) -> pd.DataFrame:
     return comments
 
 
+@contextlib.contextmanager
+def _quiet(datasets) -> Iterator[None]:
+    """Without progress bars and warnings on stderr, where a complaint is one line."""
+    bars, verbosity = not datasets.are_progress_bars_disabled(), datasets.logging.get_verbosity()
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        datasets.logging.set_verbosity(verbosity)
+        if bars:
+            datasets.enable_progress_bars()
+
+
 def load_hub(name: str) -> pd.DataFrame:
     """Comments from a dataset on the Hugging Face hub, or a local dataset folder, through `datasets.load_dataset`.
 
@@ -113,18 +137,20 @@ def load_hub(name: str) -> pd.DataFrame:
 
     Raises:
         InputError: The dataset cannot be loaded, or has no such column.
+        RunError: The hub cannot be reached.
     """
     import datasets
 
     try:
-        loaded = datasets.load_dataset(name)
+        with _quiet(datasets):
+            loaded = datasets.load_dataset(name)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"hub:{name}: cannot be loaded ({type(error).__name__}: {reason}); check name and network"
-        ) from None
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        kind = RunError if isinstance(error, ConnectionError) else InputError
+        raise kind(f"hub:{name}: cannot be loaded ({reason}); check name and network") from None
     parts = [loaded["train"]] if "train" in loaded else list(loaded.values())
     frame = pd.concat([part.to_pandas() for part in parts], ignore_index=True)
+    refuse_misspelt(frame.columns, f"hub:{name}", ("comment_text", "text", *LABELS))
     column = next((column for column in ("comment_text", "text") if column in frame.columns), None)
     if column is None:
         raise InputError(f"hub:{name}: no column 'comment_text' or 'text' (found {', '.join(map(str, frame.columns))})")
