@@ -33,7 +33,7 @@ class TypeScores(NamedTuple):
         micro_f: F of the decisions of all three classes pooled. Each tweet has one tag, so it is the accuracy.
         macro_f: Mean of the three classes' F1, 0 for a class never found: scikit-learn's "macro".
         macro_f_of_means: Harmonic mean of macro precision and macro recall, the other definition in use (Sokolova and
-            Lapalme 2009). Neither the task's page nor the paper's tables say which one "macro-average F" is.
+            Lapalme 2009). Which of the two the official "macro-average F" is, is not known here; both are given.
     """
 
     micro_f: float
@@ -62,11 +62,11 @@ class Published(NamedTuple):
 _TASK_PAPER = "Ptaszynski et al., Results of the PolEval 2019 Shared Task 6"
 
 PUBLISHED: Final = (
-    Published("6-1", "task winner: ULMFiT", {"f1": 0.5858}, _TASK_PAPER, "language model of Polish Wikipedia"),
+    Published("6-1", "task winner: ULMFiT", {"f1": 0.5858}, _TASK_PAPER, "pre-trained language model"),
     Published("6-1", "Websensa CMP: ULMFiT", {"f1": 0.6596}, "Websensa", "language model of 17.5 M comments"),
-    Published("6-1", "Polish RoBERTa-base", {"f1": 0.668}, "KLEJ benchmark, CBD", "large Polish corpus"),
-    Published("6-1", "Polish RoBERTa-large", {"f1": 0.709}, "KLEJ benchmark, CBD", "large Polish corpus"),
-    Published("6-1", "TrelBERT", {"f1": 0.761}, "KLEJ benchmark, CBD", "encoder of Polish Twitter"),
+    Published("6-1", "Polish RoBERTa-base", {"f1": 0.668}, "KLEJ benchmark, CBD", "pre-trained Polish encoder"),
+    Published("6-1", "Polish RoBERTa-large", {"f1": 0.709}, "KLEJ benchmark, CBD", "pre-trained Polish encoder"),
+    Published("6-1", "TrelBERT", {"f1": 0.761}, "KLEJ benchmark, CBD", "pre-trained Polish encoder"),
     Published("6-2", "task winner", {"micro_f": 0.876, "macro_f": 0.5175}, _TASK_PAPER, "macro-F is approximate"),
 )
 """Published results on the test file, by task."""

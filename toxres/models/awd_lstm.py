@@ -148,6 +148,9 @@ class AwdLstmModel(AwdLstmPreTrainedModel):
         (1, 3, 8)
     """
 
+    # The folder of a language model has its softmax too.
+    _keys_to_ignore_on_load_unexpected = (r"^decoder\.",)
+
     def __init__(self, config: AwdLstmConfig) -> None:
         super().__init__(config)
         sizes = [config.hidden_size, *[config.lstm_size] * (config.num_hidden_layers - 1), config.hidden_size]
