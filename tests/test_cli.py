@@ -208,9 +208,15 @@ def test_train_passes_every_option(monkeypatch, capsys):
     monkeypatch.setenv("TOXRES_PRESET", "smoke")
     assert main(["train", "custom", "--source", "jigsaw, davidson", "--out", "dir", "--seed", "7", "--resume"]) == 0
     assert main(["train", "tfidf", "--source", "jigsaw", "--out", "dir", "--preset", "full"]) == 0
+    words = ["--language-model", "lm", "--vocab-size", "9"]
+    assert main(["train", "ulmfit", "--source", "jigsaw", "--out", "dir", *words]) == 0
+    assert main(["train", "baseline", "--source", "jigsaw", "--out", "dir", "--encoder", "e5"]) == 0
+    plain = {"seed": 0, "out": "dir", "resume": False, "language_model": None, "corpus": None}
     assert calls == [
-        (("custom", ["jigsaw", "davidson"]), {"preset": SMOKE, "seed": 7, "out": "dir", "resume": True}),
-        (("tfidf", ["jigsaw"]), {"preset": FULL, "seed": 0, "out": "dir", "resume": False}),
+        (("custom", ["jigsaw", "davidson"]), plain | {"preset": SMOKE, "seed": 7, "resume": True}),
+        (("tfidf", ["jigsaw"]), plain | {"preset": FULL}),
+        (("ulmfit", ["jigsaw"]), plain | {"preset": dataclasses.replace(SMOKE, vocab_size=9), "language_model": "lm"}),
+        (("baseline", ["jigsaw"]), plain | {"preset": dataclasses.replace(SMOKE, encoder="e5")}),
     ]
     printed = capsys.readouterr().out
     assert "checkpoint: dir" in printed and "next: toxres evaluate dir --source jigsaw" in printed

@@ -78,6 +78,8 @@ document_lists = st.lists(st.lists(st.integers(1, 10_000), min_size=1, max_size=
 @given(document_lists, st.integers(1, 5), st.lists(st.integers(1, 12), min_size=1, max_size=5))
 def test_windows_read_whole_documents_in_parallel_rows(found, rows, lengths):
     """Each row is a concatenation of documents in the order they came, and loses less than the longest at its end."""
+    numbers = itertools.count()
+    found = [[next(numbers) for _ in document] for document in found]
     batches = list(windows(iter(found), rows, itertools.cycle(lengths)))
     for one, then in itertools.pairwise(batches):
         assert (one[:, -1] == then[:, 0]).all(), "the next window begins where this one ends"
