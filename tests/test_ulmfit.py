@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from helpers.training import comments_rows, source, write_comments
+from helpers.training import comments_rows, same_weights, source, write_comments
 from transformers import pipeline
 
 from toxres.checkpoint import load_checkpoint
@@ -16,6 +16,7 @@ from toxres.models import NormalizingTokenizer
 from toxres.text import STEPS
 from toxres.training import train
 from toxres.training.language_config import LANGUAGE_MODELS
+from toxres.training.trainer import ToxicityTrainer
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +34,10 @@ def test_recipes_name_every_step():
     assert NORMALISATION == STEPS
 
 
-def test_presets_name_language_models():
+def test_presets_name_language_models(tmp_path):
     assert {SMOKE.language_model, QUICK.language_model} <= set(LANGUAGE_MODELS)
     with pytest.raises(InputError, match="unknown language model 'huge'"):
-        train(ULMFIT, ["synthetic"], dataclasses.replace(SMOKE, language_model="huge"), 0, "/tmp/never")
+        train(ULMFIT, ["synthetic"], dataclasses.replace(SMOKE, language_model="huge"), 0, tmp_path / "out")
 
 
 def test_it_is_a_checkpoint_like_any_other(ulmfit):
@@ -69,6 +70,27 @@ def test_the_classifier_starts_from_the_language_model(ulmfit, tmp_path):
 
     learned, kept = AutoModel.from_pretrained(language_model).state_dict(), load_checkpoint(path).model.encoder
     assert all(torch.equal(value, learned[name]) for name, value in kept.state_dict().items())
+
+
+def test_an_interrupted_classifier_ends_with_the_weights_of_an_unbroken_one(ulmfit, tmp_path, monkeypatch):
+    """In the middle of gradual unfreezing, so that the schedule has to be taken up where it was."""
+    preset = dataclasses.replace(SMOKE, batch_size=8, epochs=2)
+    more = {"language_model": ulmfit.with_name("out.language_model"), "save_steps": 4, "progress": False}
+    whole = train(ULMFIT, ["synthetic"], preset, 0, tmp_path / "whole", **more)
+    step, steps = ToxicityTrainer.training_step, []
+
+    def stop(*args, **kwargs):
+        steps.append(1)
+        if len(steps) == 11:
+            raise KeyboardInterrupt
+        return step(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ToxicityTrainer, "training_step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(ULMFIT, ["synthetic"], preset, 0, tmp_path / "broken", **more)
+    resumed = train(ULMFIT, ["synthetic"], preset, 0, tmp_path / "broken", resume=True, **more)
+    assert same_weights(whole, resumed) and not same_weights(whole, ulmfit)
 
 
 def test_a_finished_run_is_returned_even_without_its_language_model(ulmfit):
