@@ -45,8 +45,9 @@ class Run:
         seed: Of weights, order and dropout.
         held_out: Sources of which no comment may be trained on.
         init: Name of the run whose weights it starts from.
-        pretrain: Learn a language model from the comments and no more.
-        language_model: Name of the run whose language model goes on with these comments before they are classified.
+        pretrain: Learn a language model from all comments there are, labelled or not, and no more.
+        language_model: Name of the run whose language model it starts from. Without `init` and with a test fold, it
+            goes on with these comments before they are classified.
         epochs: Passes over the comments.
         head_learning_rate: Peak learning rate of pooling and head; None is the encoder's.
         keep: Keep the checkpoint.
@@ -85,10 +86,17 @@ class Run:
         return None if first is None else WORK / self.experiment / first / "run.json"
 
     @property
+    def adapts_language(self) -> bool:
+        """Whether its language model goes on with the comments that are then classified."""
+        return self.language_model is not None and self.init is None and self.fold is not None
+
+    @property
     def preset(self) -> Preset:
         """The `full` preset as this run uses it: one stage."""
         freeze = 0 if self.fold is None or get_recipe(self.recipe).language_model else FREEZE_LAYERS
         changed = {"epochs": self.epochs, "head_learning_rate": self.head_learning_rate, "freeze_layers": freeze}
+        if self.pretrain:
+            changed["max_rows_auxiliary"] = None
         return dataclasses.replace(FULL, epochs_auxiliary=0, **changed)
 
 
@@ -97,7 +105,8 @@ def runs_oof() -> list[Run]:
 
     One model a recipe learns from the other sources; five go on from it, each on four of Jigsaw's folds. The runs of
     `baseline_alone` differ from those of `baseline` in nothing but where they start. ULMFiT learns the language of the
-    other sources once; then, for each fold, that of Jigsaw's other folds, and only then to classify these.
+    other sources once, then to classify them, and goes on from there like the others; `ulmfit_alone` learns the
+    language of Jigsaw's other folds instead, and then to classify these alone.
     """
     recipes = ("baseline", "custom")
     first = [
@@ -114,10 +123,13 @@ def runs_oof() -> list[Run]:
     alone = [Run("oof", f"baseline_alone-fold{fold}", "baseline", ("jigsaw",), fold) for fold in FOLDS]
     language = Run("oof", "language", "ulmfit", AUXILIARY, None, held_out=("jigsaw",), pretrain=True, keep=True)
     ulmfit = [
-        Run("oof", f"{recipe}-fold{fold}", recipe, ("jigsaw",), fold, language_model="language", epochs=6)
-        for recipe in ("ulmfit", "ulmfit_attention")
-        for fold in FOLDS
-    ]
+        Run("oof", "ulmfit-auxiliary", "ulmfit", AUXILIARY, None, held_out=("jigsaw",), language_model="language",
+            keep=True),
+        *(Run("oof", f"ulmfit-fold{fold}", "ulmfit", ("jigsaw",), fold, init="ulmfit-auxiliary",
+              language_model="language", epochs=6, keep=True) for fold in FOLDS),
+        *(Run("oof", f"ulmfit_alone-fold{fold}", "ulmfit", ("jigsaw",), fold, language_model="language", epochs=6)
+          for fold in FOLDS),
+    ]  # fmt: skip
     return [*floor, *first, *then, *alone, language, *ulmfit]
 
 
@@ -155,8 +167,10 @@ def execute(run: Run) -> None:
     init = None if run.init is None else WORK / run.experiment / run.init
     options = {}
     if run.language_model is not None:
-        options["language_model"] = run.checkpoint.with_name(f"{run.name}.language_model")
-        _learn_language(run, options["language_model"], fold, WORK / run.experiment / run.language_model)
+        options["language_model"] = WORK / run.experiment / run.language_model
+        if run.adapts_language:
+            options["language_model"] = run.checkpoint.with_name(f"{run.name}.language_model")
+            _learn_language(run, options["language_model"], fold, WORK / run.experiment / run.language_model)
     path = train(
         recipe, run.sources, run.preset, run.seed, run.checkpoint,
         resume=True, test_fold=fold, validation_fold=None,
@@ -170,7 +184,8 @@ def execute(run: Run) -> None:
         write_probs(run.result, comments["id"], probs)
     if not run.keep:
         shutil.rmtree(path)
-        shutil.rmtree(options.get("language_model", path), ignore_errors=True)
+        if run.adapts_language:
+            shutil.rmtree(options["language_model"])
 
 
 def _learn_language(run: Run, out: Path, fold: int, init: Path | None = None) -> None:
