@@ -26,7 +26,7 @@ LADDER = [
     ["serving"],
     ["plots", "widgets"],
     ["findings"],
-    ["lab"],
+    ["lab", "vocabulary"],
     ["api", "scoring", "rules", "readme"],
     ["summary"],
     ["render", "cli"],
