@@ -89,7 +89,7 @@ def fails(capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["data"], ["data", "list"], ["data", "pull"], ["train"], ["evaluate"], ["compare"], ["score"]],
+    [[], ["data"], ["data", "list"], ["data", "pull"], ["train"], ["evaluate"], ["compare"], ["score"], ["router"]],
     ids=lambda arguments: "-".join(arguments) or "toxres",
 )
 def test_help(arguments, capsys):

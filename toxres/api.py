@@ -19,6 +19,7 @@ from toxres.evaluation.report import format_table
 
 if TYPE_CHECKING:
     from toxres.checkpoint import Checkpoint
+    from toxres.router import Predictions, Router
 
 COMPARED = {"auroc": "AUROC", "ap": "AP", "f1": "F1 tuned", "ece": "ECE cal."}
 """The metrics `compare` resamples: F1 at the tuned thresholds, ECE of the recalibrated probabilities."""
@@ -127,28 +128,30 @@ class Comparison:
         return {"first": self.first.to_dict(), "second": self.second.to_dict(), "differences": differences}
 
 
-def evaluate(checkpoint: "Checkpoint | str | Path", source: str | Path, *, split: str | None = "test") -> Report:
+def evaluate(
+    checkpoint: "Checkpoint | Router | str | Path", source: str | Path, *, split: str | None = "test"
+) -> Report:
     """Score a checkpoint's predictions against known labels.
 
     Thresholds and recalibration are the checkpoint's own, fitted on its validation rows, never on these. Labels the
-    source does not know are left out and counted.
+    source does not know are left out and counted. A router answers for each row with the model of the row's own group.
 
     Args:
-        checkpoint: A checkpoint or its folder.
+        checkpoint: A checkpoint, a router of groups of sites, or the folder of one.
         source: Name of a source, or a CSV file in Kaggle's format with any of the six label columns.
         split: Split of a named source; None is all of it. A CSV file has none: None or "test" is all of it.
 
     Raises:
-        InputError: Checkpoint, source or split are not there or broken, or no label is known.
+        InputError: Checkpoint, source or split are not there or broken, no label is known, or a router has no model for
+            the group of a row.
     """
     checkpoint, comments = _open(checkpoint), _load(source, split)
-    logits = checkpoint.predict_logits(comments["text"].tolist())
-    return _report(checkpoint, comments, str(source), split, logits)
+    return _report(checkpoint, comments, str(source), split, _predict(checkpoint, comments, source))
 
 
 def compare(
-    first: "Checkpoint | str | Path",
-    second: "Checkpoint | str | Path",
+    first: "Checkpoint | Router | str | Path",
+    second: "Checkpoint | Router | str | Path",
     source: str | Path,
     *,
     split: str | None = "test",
@@ -158,7 +161,7 @@ def compare(
     """Score two checkpoints on the same rows, with paired bootstrap intervals of their differences.
 
     Args:
-        first: A checkpoint or its folder.
+        first: As in `evaluate`.
         second: Another.
         source: As in `evaluate`.
         split: As in `evaluate`.
@@ -169,20 +172,20 @@ def compare(
         InputError: As in `evaluate`.
     """
     checkpoints, comments = [_open(first), _open(second)], _load(source, split)
-    texts = comments["text"].tolist()
-    logits = [checkpoint.predict_logits(texts) for checkpoint in checkpoints]
-    reports = [_report(model, comments, str(source), split, z) for model, z in zip(checkpoints, logits, strict=True)]
-    plain = [sigmoid(z) for z in logits]
-    calibrated = [checkpoint.calibration.apply(z) for checkpoint, z in zip(checkpoints, logits, strict=True)]
+    found = [_predict(checkpoint, comments, source) for checkpoint in checkpoints]
+    reports = [
+        _report(model, comments, str(source), split, each) for model, each in zip(checkpoints, found, strict=True)
+    ]
+    plain = [sigmoid(each.logits) for each in found]
     differences = {
         metric: paired_bootstrap(
             targets(comments),
-            *(calibrated if metric == "ece" else plain),
+            *([each.calibrated for each in found] if metric == "ece" else plain),
             metric,
             n_resamples,
             seed,
-            thresholds_a=checkpoints[0].thresholds,
-            thresholds_b=checkpoints[1].thresholds,
+            thresholds_a=found[0].thresholds,
+            thresholds_b=found[1].thresholds,
         )
         for metric in COMPARED
     }
@@ -224,12 +227,32 @@ def _folds(split: str | None) -> set[int]:
     return named.get(split, set())
 
 
-def _open(checkpoint: "Checkpoint | str | Path") -> "Checkpoint":
+def _open(checkpoint: "Checkpoint | Router | str | Path") -> "Checkpoint | Router":
     if not isinstance(checkpoint, str | Path):
         return checkpoint
-    from toxres.checkpoint import load_checkpoint
+    from toxres.router import open_model
 
-    return load_checkpoint(checkpoint)
+    return open_model(checkpoint)
+
+
+def _predict(model: "Checkpoint | Router", comments: pd.DataFrame, source: str | Path) -> "Predictions":
+    """What a model says of comments; a router's is that of each comment's group.
+
+    Raises:
+        InputError: A router has no model for a group.
+    """
+    from toxres.router import Predictions, Router
+
+    texts = comments["text"].tolist()
+    if not isinstance(model, Router):
+        logits = model.predict_logits(texts)
+        return Predictions(logits, model.calibration.apply(logits), model.thresholds)
+    for row in comments[["id", "group"]].drop_duplicates("group").itertuples():
+        try:
+            model.route(row.group)
+        except InputError as error:
+            raise InputError(f"{source}: comment {row.id!r}: {error}") from None
+    return model.predict(texts, comments["group"].tolist())
 
 
 def _load(source: str | Path, split: str | None) -> pd.DataFrame:
@@ -240,12 +263,14 @@ def _load(source: str | Path, split: str | None) -> pd.DataFrame:
 
 
 def _report(
-    checkpoint: "Checkpoint", comments: pd.DataFrame, source: str, split: str | None, logits: np.ndarray
+    checkpoint: "Checkpoint | Router", comments: pd.DataFrame, source: str, split: str | None, found: "Predictions"
 ) -> Report:
+    from toxres.router import Router
+
     run, sha256 = checkpoint.run, str(comments.attrs.get("sha256", ""))
-    evaluation = evaluate_probs(
-        targets(comments), sigmoid(logits), checkpoint.thresholds, checkpoint.calibration.apply(logits)
-    )
+    evaluation = evaluate_probs(targets(comments), sigmoid(found.logits), found.thresholds, found.calibrated)
+    runs = checkpoint.runs(comments["group"]) if isinstance(checkpoint, Router) else [run]
+    cautions = dict.fromkeys(caution(each, source, split, sha256) for each in runs)
     return Report(
         checkpoint=str(checkpoint.path),
         name=checkpoint.name,
@@ -256,7 +281,7 @@ def _report(
         },
         rows=Rows(source, split, str(comments.attrs.get("origin", source)), sha256, len(comments)),
         evaluation=evaluation,
-        caution=caution(run, source, split, sha256),
+        caution=" ".join(said for said in cautions if said),
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 

@@ -1,18 +1,39 @@
 """One model for each group of sites: a folder of checkpoints, and which of them answers for which group."""
 
 import functools
+import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from toxres.checkpoint import Checkpoint, load_checkpoint
 from toxres.errors import InputError
+from toxres.evaluation.arrays import sigmoid
 from toxres.files import atomic_path, need_writable, read_json, write_json
 from toxres.labels import LABELS
 
 ROUTES = "router.json"
+"""What makes a folder a router: group to folder of its checkpoint."""
+
+GROUP_COLUMN = "group"
+"""Where a file says which group of sites a comment is of, unless told otherwise."""
+
+
+class Predictions(NamedTuple):
+    """What models say of N comments, each with its own thresholds.
+
+    Attributes:
+        logits: N x 6, not probabilities.
+        calibrated: N x 6 recalibrated probabilities.
+        thresholds: N x 6, for the probabilities before recalibration.
+    """
+
+    logits: np.ndarray
+    calibrated: np.ndarray
+    thresholds: np.ndarray
 
 
 class Router:
@@ -46,6 +67,54 @@ class Router:
         """The checkpoint of this name, loaded once."""
         return load_checkpoint(self.path / name)
 
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return "router"
+
+    @property
+    def run(self) -> dict:
+        """What a report says about its training: a key of all its models' runs, and their presets."""
+        runs = {name: self.checkpoint(name).run for name in self.names()}
+        keys = [(group, runs[name].get("key")) for group, name in sorted(self.routes.items())]
+        digest = hashlib.sha256(repr([*keys, runs.get(self.fallback, {}).get("key")]).encode())
+        presets = sorted({run["preset"].get("name", "unknown") for run in runs.values()})
+        return {"key": digest.hexdigest()[:16], "preset": {"name": ", ".join(presets)}}
+
+    def names(self) -> list[str]:
+        """Names of all its checkpoints."""
+        return sorted({*self.routes.values(), *([] if self.fallback is None else [self.fallback])})
+
+    def runs(self, groups: Iterable[str]) -> list[dict]:
+        """The records of the runs that trained the checkpoints which answer for these groups.
+
+        Raises:
+            InputError: As `route` does.
+        """
+        return [self.checkpoint(name).run for name in sorted({self.route(group) for group in groups})]
+
+    def predict(self, texts: Sequence[str], groups: Sequence[str] | str) -> Predictions:
+        """Logits, recalibrated probabilities and thresholds of N comments, each by its group's model.
+
+        Args:
+            texts: N comments.
+            groups: Their groups, or one for all.
+
+        Raises:
+            InputError: There are not as many groups as texts, or as `route` does.
+        """
+        groups = [groups] * len(texts) if isinstance(groups, str) else list(groups)
+        if len(groups) != len(texts):
+            raise InputError(f"groups: {len(groups)} for {len(texts)} texts; give one for each, or one for all")
+        names = np.array([self.route(group) for group in groups], dtype=object)
+        found = Predictions(*(np.zeros((len(texts), len(LABELS))) for _ in Predictions._fields))
+        for name in sorted(set(names)):
+            rows, model = np.flatnonzero(names == name), self.checkpoint(name)
+            logits = model.predict_logits([texts[row] for row in rows])
+            found.logits[rows], found.thresholds[rows] = logits, model.thresholds
+            found.calibrated[rows] = model.calibration.apply(logits)
+        return found
+
     def predict_proba(self, texts: Sequence[str], groups: Sequence[str] | str, calibrated: bool = False) -> np.ndarray:
         """Probabilities of N comments, each by its group's model: N x 6, in their order.
 
@@ -55,17 +124,10 @@ class Router:
             calibrated: Recalibrate each model's probabilities on its own validation rows, which makes them comparable.
 
         Raises:
-            InputError: There are not as many groups as texts, or as `route` does.
+            InputError: As `predict` does.
         """
-        groups = [groups] * len(texts) if isinstance(groups, str) else list(groups)
-        if len(groups) != len(texts):
-            raise InputError(f"groups: {len(groups)} for {len(texts)} texts; give one for each, or one for all")
-        names = np.array([self.route(group) for group in groups], dtype=object)
-        probs = np.zeros((len(texts), len(LABELS)))
-        for name in sorted(set(names)):
-            rows = np.flatnonzero(names == name)
-            probs[rows] = self.checkpoint(name).predict_proba([texts[row] for row in rows], calibrated=calibrated)
-        return probs
+        found = self.predict(texts, groups)
+        return found.calibrated if calibrated else sigmoid(found.logits)
 
 
 def make_router(checkpoints: Mapping[str, str | Path], out: str | Path, fallback: str | Path | None = None) -> Path:
@@ -120,3 +182,14 @@ def load_router(path: str | Path) -> Router:
     if missing or not groups:
         raise InputError(f"{path / ROUTES}: leads to no checkpoint {', '.join(missing)}; make the router again")
     return Router(path, groups, fallback)
+
+
+def open_model(path: str | Path) -> Checkpoint | Router:
+    """Open a checkpoint, or a folder that `make_router` wrote.
+
+    Raises:
+        InputError: As `load_checkpoint` and `load_router` do.
+    """
+    from toxres.checkpoint import load_checkpoint
+
+    return load_router(path) if (Path(path) / ROUTES).is_file() else load_checkpoint(path)

@@ -2,11 +2,12 @@
 
 import contextlib
 import csv
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from toxres.data.textfiles import FORMATS, Row, read_rows
 from toxres.errors import InputError
 from toxres.files import atomic_path, need_writable
 from toxres.labels import LABELS
+
+if TYPE_CHECKING:
+    from toxres.router import Router
 
 CHUNK = 1_024
 """Comments scored, and held in memory, at a time."""
@@ -28,11 +32,13 @@ class Scorer(Protocol):
 
 def score(
     source: str | Path,
-    checkpoint: "Scorer | str | Path",
+    checkpoint: "Scorer | Router | str | Path",
     out: str | Path,
     *,
     calibrated: bool = False,
     text_column: str | None = None,
+    group: str | None = None,
+    group_column: str | None = None,
     on_chunk: Callable[[int], None] | None = None,
 ) -> int:
     """Score every comment of a file.
@@ -40,19 +46,23 @@ def score(
     Args:
         source: CSV, JSON lines or Parquet with a text column, a `.txt` with one comment a line, each but Parquet also
             packed (`.csv.gz`, `.csv.zip`), or "-": standard input, one comment a line.
-        checkpoint: A checkpoint or its folder.
+        checkpoint: A checkpoint, a router of groups of sites, or the folder of one.
         out: CSV, JSON lines or Parquet by its ending, or "-": CSV to standard output. A row holds the comment's `id`
             (`row`, counted from 1, where the input has no ids) and one probability a label.
         calibrated: Write recalibrated probabilities; thresholds are tuned on the plain ones.
         text_column: Name of the text column; else "comment_text" or "text".
+        group: For a router: the group of all comments.
+        group_column: For a router: name of the column with each comment's group; "group" where neither is given. All
+            groups are read, and checked, before the first comment is scored.
         on_chunk: Called with the number of comments scored so far.
 
     Returns:
         The number of comments scored.
 
     Raises:
-        InputError: An unknown ending, no text column, a row that is broken, empty or no text, ids in some rows only, or
-            `out` cannot be written or is the input. Nothing is written.
+        InputError: An unknown ending, no text column, a row that is broken, empty or no text, ids in some rows only,
+            `out` cannot be written or is the input, a group that no model answers for, or a group for a checkpoint that
+            is no router. Nothing is written.
     """
     rows = read_rows(source, text_column)
     out_kind = _out_format(out)
@@ -60,15 +70,13 @@ def score(
         need_writable(out)
         if str(source) != "-" and Path(out).exists() and Path(out).samefile(source):
             raise InputError(f"{out}: is the input, which the scores would replace; choose another --out")
-    if isinstance(checkpoint, str | Path):
-        from toxres.checkpoint import load_checkpoint
-
-        checkpoint = load_checkpoint(checkpoint)
+    predict, groups_from = _prepared(checkpoint, source, text_column, group, group_column)
+    if groups_from is not None:
+        rows = read_rows(source, text_column, groups_from)
     done = 0
     with _writer(out, out_kind) as write:
-        for keys, texts in _chunks(rows):
-            probs = np.asarray(checkpoint.predict_proba(texts, calibrated=calibrated), dtype=np.float64)
-            write(keys, probs)
+        for keys, texts, groups in _chunks(rows):
+            write(keys, np.asarray(predict(texts, groups, calibrated), dtype=np.float64))
             done += len(texts)
             if on_chunk is not None:
                 on_chunk(done)
@@ -90,6 +98,43 @@ def read_texts(source: str | Path, text_column: str | None = None) -> Iterator[s
     return (row.text for row in read_rows(source, text_column))
 
 
+def _prepared(
+    checkpoint: "Scorer | Router | str | Path",
+    source: str | Path,
+    text_column: str | None,
+    group: str | None,
+    group_column: str | None,
+) -> tuple[Callable[[list[str], list[str | None], bool], np.ndarray], str | None]:
+    """What predicts comments from their texts, their groups and whether to recalibrate; and the column of the groups.
+
+    Raises:
+        InputError: The groups do not fit the checkpoint.
+    """
+    from toxres.router import GROUP_COLUMN, Router, open_model
+
+    model = open_model(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
+    if not isinstance(model, Router):
+        if group is not None or group_column is not None:
+            option = "--group" if group is not None else "--group-column"
+            raise InputError(
+                f"{option}: {getattr(model, 'path', 'the checkpoint')} is one checkpoint for all groups; leave "
+                f"{option} out, or make a router of several with `toxres router`"
+            )
+        return (lambda texts, groups, calibrated: model.predict_proba(texts, calibrated=calibrated)), None
+    if group is not None and group_column is not None:
+        raise InputError("--group and --group-column were both given; name one group for all, or the column of groups")
+    if group is not None:
+        model.route(group)
+        return (lambda texts, groups, calibrated: model.predict_proba(texts, group, calibrated)), None
+    column = GROUP_COLUMN if group_column is None else group_column
+    for row in read_rows(source, text_column, column):
+        try:
+            model.route(row.group)
+        except InputError as error:
+            raise InputError(f"{row.where}: {error}") from None
+    return model.predict_proba, column
+
+
 def _out_format(path: str | Path) -> str:
     kind = "csv" if str(path) == "-" else FORMATS.get(Path(path).suffix.lower(), "text")
     if kind == "text":
@@ -97,16 +142,11 @@ def _out_format(path: str | Path) -> str:
     return kind
 
 
-def _chunks(rows: Iterator[Row]) -> Iterator[tuple[tuple[str, list], list[str]]]:
-    key, values, texts = "", [], []
-    for key, value, text in rows:
-        values.append(value)
-        texts.append(text)
-        if len(texts) == CHUNK:
-            yield (key, values), texts
-            values, texts = [], []
-    if texts:
-        yield (key, values), texts
+def _chunks(rows: Iterator[Row]) -> Iterator[tuple[tuple[str, list], list[str], list[str | None]]]:
+    """Keys, texts and groups of `CHUNK` rows at a time."""
+    while chunk := list(itertools.islice(rows, CHUNK)):
+        key = (chunk[0].key, [row.value for row in chunk])
+        yield key, [row.text for row in chunk], [row.group for row in chunk]
 
 
 @contextlib.contextmanager

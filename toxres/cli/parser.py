@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     _pretrain(commands)
     _evaluate(commands)
     _compare(commands)
+    _router(commands)
     _score(commands)
     return parser
 
@@ -89,9 +90,16 @@ def _pretrain(commands) -> None:
 
 def _evaluate(commands) -> None:
     parser = _add(commands, "evaluate", verbs.evaluate, "score a checkpoint's predictions against known labels")
-    parser.add_argument("checkpoint", metavar="CHECKPOINT")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="or a router: each row by its group's model")
     _rows(parser)
     parser.add_argument("--json", metavar="OUT.json", help="write the figures here as well")
+
+
+def _router(commands) -> None:
+    parser = _add(commands, "router", verbs.router, "one folder of checkpoints, one for each group of sites")
+    parser.add_argument("routes", nargs="+", metavar="GROUP=DIR", help="which checkpoint answers for which group")
+    parser.add_argument("--fallback", metavar="DIR", help="the checkpoint for every other group; none is refused")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder to make")
 
 
 def _compare(commands) -> None:
@@ -119,9 +127,12 @@ def _rows(parser: argparse.ArgumentParser) -> None:
 def _score(commands) -> None:
     parser = _add(commands, "score", verbs.score, "score every comment of a file: one column a label")
     parser.add_argument("input", metavar="INPUT", help=".csv, .jsonl, .parquet, .txt, or - for lines of text")
-    parser.add_argument("--checkpoint", required=True, metavar="DIR")
+    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="a checkpoint or router")
     parser.add_argument("--out", required=True, metavar="OUT", help=".csv, .jsonl, .parquet, or - for CSV")
     parser.add_argument("--text-column", metavar="NAME", help="comment_text or text unless told otherwise")
+    groups = parser.add_mutually_exclusive_group()
+    groups.add_argument("--group", metavar="NAME", help="for a router: all comments are of this group of sites")
+    groups.add_argument("--group-column", metavar="NAME", help="for a router: column of the groups; group")
     parser.add_argument("--calibrated", action="store_true", help="recalibrated probabilities")
 
 

@@ -157,6 +157,24 @@ def compare(options: argparse.Namespace) -> None:
         write_json(options.json, comparison.to_dict())
 
 
+def router(options: argparse.Namespace) -> None:
+    """`toxres router GROUP=DIR [GROUP=DIR...] --out DIR`."""
+    from toxres.errors import InputError
+    from toxres.router import make_router
+
+    routes: dict[str, str] = {}
+    for word in options.routes:
+        group, equals, folder = (part.strip() for part in word.partition("="))
+        if not (group and equals and folder):
+            raise InputError(f"{word!r}: is no route; write GROUP=DIR, such as news=build/checkpoints/news")
+        if group in routes:
+            raise InputError(f"{word!r}: group {group!r} has a checkpoint already, {routes[group]}; name it once")
+        routes[group] = folder
+    folder = make_router(routes, options.out, options.fallback)
+    print(f"router: {folder}")
+    print(f"next: toxres score INPUT --checkpoint {folder} --out OUT.csv")
+
+
 def score(options: argparse.Namespace) -> None:
     """`toxres score INPUT --checkpoint DIR --out OUT`."""
     from toxres.scoring import score as run
@@ -171,6 +189,8 @@ def score(options: argparse.Namespace) -> None:
         options.out,
         calibrated=options.calibrated,
         text_column=options.text_column,
+        group=options.group,
+        group_column=options.group_column,
         on_chunk=progress,
     )
     if sys.stderr.isatty():

@@ -8,7 +8,7 @@ import math
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -22,6 +22,7 @@ TEXT_COLUMNS = ("comment_text", "text")
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
 """Endings and what they mean."""
 
+_NAME_GROUPS = "name the column of groups with --group-column, or one group for all with --group"
 _PACKED = (".gz", ".zip")
 _BATCH = 1_024
 
@@ -33,31 +34,37 @@ class Row(NamedTuple):
         key: "id", or "row" where the file has no ids.
         value: The id, or the row or line, counted from 1.
         text: The comment; a lone surrogate (JSON can escape one) is U+FFFD in it.
+        group: Its group of sites, where a column of groups is read.
+        where: What an error calls its place, such as "in.csv: row 3".
     """
 
     key: str
     value: object
     text: str
+    group: str | None = None
+    where: str = ""
 
 
-def read_rows(source: str | Path, text_column: str | None = None) -> Iterator[Row]:
+def read_rows(source: str | Path, text_column: str | None = None, group_column: str | None = None) -> Iterator[Row]:
     """The comments of a file, in its order.
 
     Args:
         source: CSV, JSON lines or Parquet with a text column, or a `.txt` with one comment a line, all but Parquet also
             packed (`.csv.gz`, `.csv.zip`); or "-": standard input, one comment a line.
         text_column: Name of the text column; None takes the first of `TEXT_COLUMNS`.
+        group_column: Name of a column of groups of sites; None reads none.
 
     Raises:
-        InputError: At once: there is no such file, or its ending is unknown. While reading: no text column, or a row
-            that is broken, empty, no text or without an id where others have one.
+        InputError: At once: there is no such file, its ending is unknown, or groups are wanted of lines of text. While
+            reading: no text or group column, or a row that is broken, empty, no text, without its group, or without an
+            id where others have one.
     """
-    if str(source) == "-":
-        return _read_lines(source, text_column)
-    reader = _READERS[text_format(source)]
-    if not Path(source).is_file():
+    reader = _read_lines if str(source) == "-" else _READERS[text_format(source)]
+    if group_column is not None and reader is _read_lines:
+        raise InputError(f"{source}: lines of text have no column {group_column!r}; {_NAME_GROUPS}")
+    if str(source) != "-" and not Path(source).is_file():
         raise InputError(f"{source}: no such file; name a .csv, .jsonl, .parquet or .txt file, or - for standard input")
-    return reader(source, text_column)
+    return reader(source, text_column, group_column)
 
 
 def text_format(path: str | Path) -> str:
@@ -78,18 +85,22 @@ def text_format(path: str | Path) -> str:
     return FORMATS[suffix]
 
 
-def _read_csv(source: str | Path, wanted: str | None) -> Iterator[Row]:
+def _read_csv(source: str | Path, wanted: str | None, groups: str | None) -> Iterator[Row]:
     rows = csv_rows(_lines(source), str(source))
     columns = next(rows)
     column = _text_column(columns, wanted, source)
+    _need_groups(columns, groups, source)
     place, id_place = columns.index(column), columns.index("id") if "id" in columns else None
+    group_place = None if groups is None else columns.index(groups)
     for number, row in enumerate(rows, start=1):
-        where = f"{source}: row {number}, field"
-        key = ("row", number) if id_place is None else ("id", _identifier(row[id_place], where))
-        yield Row(*key, _checked(row[place], f"{where} {column!r}"))
+        at = f"{source}: row {number}"
+        key = ("row", number) if id_place is None else ("id", _identifier(row[id_place], f"{at}, field"))
+        text = _checked(row[place], f"{at}, field {column!r}")
+        group = None if group_place is None else _group(row[group_place], f"{at}, field {groups!r}")
+        yield Row(*key, text, group, at)
 
 
-def _read_jsonl(source: str | Path, wanted: str | None) -> Iterator[Row]:
+def _read_jsonl(source: str | Path, wanted: str | None, groups: str | None) -> Iterator[Row]:
     with_ids = None
     for number, line in enumerate(_lines(source), start=1):
         if not line.strip():
@@ -102,16 +113,18 @@ def _read_jsonl(source: str | Path, wanted: str | None) -> Iterator[Row]:
         if not isinstance(row, dict):
             raise InputError(f"{where}: not a JSON object; give one object a line")
         column = _text_column(list(row), wanted, where)
+        _need_groups(row, groups, where)
         has_id = row.get("id") is not None
         if with_ids not in (None, has_id):
             found = "an 'id', the lines above have none" if has_id else "no 'id', the lines above have one"
             raise InputError(f"{where} has {found}; give every line an id, or none")
         with_ids = has_id
         key = ("id", _identifier(row["id"], f"{where},")) if has_id else ("row", number)
-        yield Row(*key, _checked(row[column], f"{where}, {column!r}"))
+        text = _checked(row[column], f"{where}, {column!r}")
+        yield Row(*key, text, None if groups is None else _group(row[groups], f"{where}, {groups!r}"), where)
 
 
-def _read_parquet(source: str | Path, wanted: str | None) -> Iterator[Row]:
+def _read_parquet(source: str | Path, wanted: str | None, groups: str | None) -> Iterator[Row]:
     import pyarrow
     from pyarrow import parquet
 
@@ -121,25 +134,27 @@ def _read_parquet(source: str | Path, wanted: str | None) -> Iterator[Row]:
         columns = file.schema_arrow.names
         refuse_repeated(columns, str(source))
         column = _text_column(columns, wanted, source)
+        _need_groups(columns, groups, source)
         has_id = "id" in columns
-        for batch in file.iter_batches(_BATCH, columns=[column, *({"id"} & set(columns) - {column})]):
+        for batch in file.iter_batches(_BATCH, columns=sorted({column, "id", groups} & set(columns))):
             for row in batch.to_pylist():
                 number += 1
-                where = f"{source}: row {number}, field"
-                key = ("id", _identifier(row["id"], where)) if has_id else ("row", number)
-                yield Row(*key, _checked(row[column], f"{where} {column!r}"))
+                at = f"{source}: row {number}"
+                key = ("id", _identifier(row["id"], f"{at}, field")) if has_id else ("row", number)
+                text = _checked(row[column], f"{at}, field {column!r}")
+                yield Row(*key, text, None if groups is None else _group(row[groups], f"{at}, field {groups!r}"), at)
     except (pyarrow.ArrowInvalid, OSError) as error:
         place = f", broken after row {number}" if number else ""
         reason = " ".join(str(error).split())
         raise InputError(f"{source}: not a Parquet file{place} ({reason}); write it again") from None
 
 
-def _read_lines(source: str | Path, wanted: str | None) -> Iterator[Row]:
+def _read_lines(source: str | Path, wanted: str | None, groups: str | None) -> Iterator[Row]:
     for number, line in enumerate(_lines(source), start=1):
         if "\0" in line:
             raise InputError(f"{source}: line {number} holds a NUL byte; remove it")
         if line.strip():
-            yield Row("row", number, line.rstrip("\r\n"))
+            yield Row("row", number, line.rstrip("\r\n"), None, f"{source}: line {number}")
 
 
 _READERS = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet, "text": _read_lines}
@@ -198,6 +213,15 @@ def _checked(text: object, where: str) -> str:
     return well_formed(text)
 
 
+def _group(value: object, where: str) -> str:
+    """The name of a group without the space around it."""
+    if not isinstance(value, str):
+        raise InputError(f"{where} is not text; name the group of each comment")
+    if not value.strip():
+        raise InputError(f"{where} is empty; name the group of each comment")
+    return well_formed(value.strip())
+
+
 def _identifier(value: object, where: str) -> object:
     """The id: a string, a number, or what else has a name, as a string."""
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -205,6 +229,11 @@ def _identifier(value: object, where: str) -> object:
     if isinstance(value, bool | list | dict) or (isinstance(value, float) and not math.isfinite(value)):
         raise InputError(f"{where} 'id' is {json.dumps(value)[:40]}; give a string or a number")
     return value if isinstance(value, str | int | float) else str(value)
+
+
+def _need_groups(columns: Container[str], wanted: str | None, where: str | Path) -> None:
+    if wanted is not None and wanted not in columns:
+        raise InputError(f"{where}: no column {wanted!r}; {_NAME_GROUPS}")
 
 
 def _text_column(columns: Sequence[str], wanted: str | None, where: str | Path) -> str:
