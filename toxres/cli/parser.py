@@ -76,9 +76,14 @@ def _train(commands) -> None:
 
 
 def _pretrain(commands) -> None:
-    parser = _add(commands, "pretrain", verbs.pretrain, "learn a vocabulary and a language model from unlabelled text")
+    parser = _add(
+        commands, "pretrain", verbs.pretrain, "learn a language model from unlabelled text, or adapt an encoder"
+    )
     parser.add_argument("--source", metavar="NAME[,NAME...]", help="sources whose training comments are read")
     parser.add_argument("--corpus", metavar="FILE", help=f"unlabelled text of any amount: {CORPUS}")
+    parser.add_argument(
+        "--encoder", metavar="NAME", help="adapt this transformer by masked language modelling: minilm, e5 or a folder"
+    )
     parser.add_argument("--recipe", default="ulmfit", metavar="RECIPE", help="whose normalisation is used; ulmfit")
     parser.add_argument("--preset", metavar="P", help=f"one of: {', '.join(PRESETS)} (TOXRES_PRESET, or quick)")
     parser.add_argument("--vocab-size", type=_positive, metavar="N", help="pieces of the vocabulary")

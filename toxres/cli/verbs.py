@@ -72,6 +72,12 @@ def pretrain(options: argparse.Namespace) -> None:
     from toxres.config import get_preset, get_recipe
     from toxres.errors import InputError
 
+    if options.encoder:
+        usual = {"recipe": "ulmfit", "vocab_size": None, "language_model": None}
+        for option in [option for option, value in usual.items() if getattr(options, option) != value]:
+            raise InputError(
+                f"--{option.replace('_', '-')}: is for ulmfit's language model, not --encoder; leave it out"
+            )
     recipe, preset = get_recipe(options.recipe), get_preset(options.preset)
     if options.vocab_size:
         preset = dataclasses.replace(preset, vocab_size=options.vocab_size)
@@ -86,6 +92,9 @@ def pretrain(options: argparse.Namespace) -> None:
     if options.source:
         rows = select_rows(_names(options.source), preset, options.seed, need_labels=False)
         texts, validation = rows.train["text"].tolist(), rows.validation["text"].tolist()
+    if options.encoder:
+        _adapt(options, preset, texts, validation)
+        return
     folder = learn_language(
         recipe,
         preset,
@@ -99,6 +108,26 @@ def pretrain(options: argparse.Namespace) -> None:
     )
     print(f"language model: {folder}")
     print(f"next: toxres train {recipe.name} --source NAME --language-model {folder} --out DIR")
+
+
+def _adapt(options: argparse.Namespace, preset, texts: list[str], validation: list[str] | None) -> None:
+    """`toxres pretrain --encoder NAME`."""
+    import itertools
+
+    from toxres.training.masked_language_model import adapt_encoder, masked_config
+
+    corpus = _corpus(options.corpus)
+    folder = adapt_encoder(
+        texts if corpus is None else lambda: itertools.chain(texts, corpus()),
+        options.encoder,
+        masked_config(preset),
+        options.out,
+        seed=options.seed,
+        resume=options.resume,
+        validation=validation,
+    )
+    print(f"encoder: {folder}")
+    print(f"next: toxres train baseline --source NAME --encoder {folder} --out DIR")
 
 
 def _names(words: str) -> list[str]:
