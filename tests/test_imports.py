@@ -27,6 +27,7 @@ LADDER = [
     ["plots", "widgets"],
     ["findings"],
     ["lab", "vocabulary"],
+    ["experiments"],
     ["api", "scoring", "rules", "readme"],
     ["summary"],
     ["render", "cli"],

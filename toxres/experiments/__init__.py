@@ -1,0 +1,1 @@
+"""Long experiments that notebooks and tables read the results of."""
