@@ -209,7 +209,7 @@ def _record(cell: Cell, settings: Settings, run: dict, chosen: pd.DataFrame, opt
         "arm": cell.arm.name, "size": cell.size, "seed": cell.seed, "rows": len(chosen),
         "positives": dict(zip(LABELS, positives.tolist(), strict=True)), "source": settings.source,
         "source_sha256": load_comments(settings.source).attrs.get("sha256"), "test_fold": settings.test_fold,
-        "recipe": run["recipe"], "preset": preset, **started,
+        "recipe": run["recipe"], **({} if cell.arm.recipe.family == "tfidf" else {"preset": preset}), **started,
         **{key: run[key] for key in ("rows_train", "rows_sha256", "seconds", "commit", "date", "versions")},
     }  # fmt: skip
 
