@@ -269,7 +269,6 @@ class MaskedTraining:
             "history": json.dumps(self.history),
             "modules": self.modules.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": (torch.get_rng_state(), torch.cuda.get_rng_state() if self.device.type == "cuda" else None),
         }
         with atomic_path(self.folder / f"{self.epoch:04d}-{self.total_steps:09d}.pt") as temporary:
             torch.save(content, temporary)
@@ -287,10 +286,6 @@ class MaskedTraining:
             return False
         self.modules.load_state_dict(content["modules"])
         self.optimizer.load_state_dict(content["optimizer"])
-        cpu, cuda = content["random"]
-        torch.set_rng_state(cpu)
-        if cuda is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(cuda)
         for name in _COUNTERS:
             setattr(self, name, content["counters"][name])
         self.history = json.loads(content["history"])
