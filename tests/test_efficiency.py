@@ -212,7 +212,8 @@ def test_the_runs_in_their_order():
     assert {cell.arm.name for cell in found[:18]} == {"baseline", "baseline_adapted"}
 
 
-def test_from_end_to_end_on_synthetic_comments(small, place, capsys):
+def test_from_end_to_end_on_synthetic_comments(small, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOXRES_FIGURES", str(tmp_path))
     chosen = smoke(place)
     done = [Cell(arm, size, seed) for arm in ARMS.values() for size, seed in ((24, 0), (48, 0))]
     for cell in done:
@@ -240,6 +241,8 @@ def test_from_end_to_end_on_synthetic_comments(small, place, capsys):
     assert {(row["arm"], row["against"]) for row in value["differences"]} == {
         ("baseline_adapted", "baseline"), ("ulmfit", "ulmfit_none"),
     }  # fmt: skip
+    drawn = efficiency.draw(chosen)
+    assert drawn == tmp_path / "label_efficiency.png" and drawn.stat().st_size > 10_000
     broken = chosen.results / "tfidf-24-seed0.csv"
     broken.write_text("\n".join(broken.read_text().splitlines()[:-1]))
     with pytest.raises(InputError, match="has other comments than fold 0; remove it and run it again"):

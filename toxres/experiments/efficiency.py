@@ -350,17 +350,36 @@ def summarise(settings: Settings) -> dict:
     return value
 
 
+def draw(settings: Settings) -> Path:
+    """Save the figure of what `summarise` wrote; returns its path.
+
+    Raises:
+        InputError: It has not written anything.
+    """
+    from toxres.plots.efficiency import efficiency_panels
+    from toxres.plots.style import save_figure
+
+    file = settings.results.with_suffix(".json")
+    if not file.is_file():
+        raise InputError(f"{file}: is not there; write it with --summary")
+    value = read_json(file)
+    scores = pd.DataFrame(value["scores"]).replace({None: np.nan})
+    told = f"{settings.source}, {value['run']['rows']:,} test comments; bands: 95% intervals over comments and seeds"
+    return save_figure(efficiency_panels(scores, origin=f"{told}; hollow: one seed, comments only"), "label_efficiency")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Start or go on with the experiment."""
     parser = argparse.ArgumentParser(prog="python -m toxres.experiments.efficiency", description=__doc__)
     parser.add_argument("--only", metavar="ARM", help=f"one of: {', '.join(ARMS)}")
     parser.add_argument("--limit", type=int, metavar="N", help="do at most so many runs")
-    parser.add_argument("--summary", action="store_true", help="compute the figures of what is there")
+    parser.add_argument("--summary", action="store_true", help="compute the figures of what is there, and draw them")
     options = parser.parse_args(arguments)
     try:
         if options.summary:
             for row in summarise(Settings())["differences"]:
                 print(json.dumps(row))
+            print(draw(Settings()))
         else:
             go_on(Settings(), options.only, options.limit)
     except InputError as error:
