@@ -22,6 +22,8 @@ _HOMES = {
     "load_comments": "data",
     "targets": "data",
     "load_checkpoint": "checkpoint",
+    "load_router": "router",
+    "make_router": "router",
     "train": "training",
     "compare": "api",
     "evaluate": "api",
