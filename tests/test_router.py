@@ -146,7 +146,7 @@ def test_one_group_for_all_rows_and_a_named_column(comments, folder, models, tmp
     toxres.score(comments, folder, out, group="news", calibrated=True)
     wanted = load_checkpoint(models["custom"]).predict_proba(texts, calibrated=True)
     np.testing.assert_allclose(pd.read_csv(out)[list(LABELS)], wanted, rtol=1e-3, atol=1e-5)
-    toxres.score(comments, toxres.load_router(folder), out, group_column="id")  # ids are no groups: the fallback answers
+    toxres.score(comments, toxres.load_router(folder), out, group_column="id")  # no id is a group: the fallback
     wanted = load_checkpoint(models["tfidf"]).predict_proba(texts)
     np.testing.assert_allclose(pd.read_csv(out)[list(LABELS)], wanted, rtol=1e-3, atol=1e-5)
 
