@@ -14,7 +14,7 @@ from toxres.files import ROOT
 LADDER = [
     ["errors"],
     ["files", "labels"],
-    ["config", "results", "paths"],
+    ["config", "results", "paths", "tasks"],
     ["text", "perturb"],
     ["data"],
     ["models"],

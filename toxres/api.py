@@ -10,12 +10,16 @@ import pandas as pd
 
 from toxres.data import SOURCES, load_comments, targets
 from toxres.data.loading import KAGGLE_TEST
+from toxres.data.poleval import SOURCE as POLEVAL
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
+from toxres.data.tasks import with_task
 from toxres.errors import InputError
 from toxres.evaluation import Evaluation, compare_table, evaluate_probs, paired_bootstrap
-from toxres.evaluation.arrays import sigmoid
+from toxres.evaluation.arrays import decide, to_probs
 from toxres.evaluation.bootstrap import BootstrapResult
+from toxres.evaluation.poleval import type_scores
 from toxres.evaluation.report import format_table
+from toxres.tasks import TOXICITY, Task
 
 if TYPE_CHECKING:
     from toxres.checkpoint import Checkpoint
@@ -60,6 +64,8 @@ class Report:
         run: Identifier of the run that trained it (`key` of its run.json), with preset, seed and commit.
         rows: The comments.
         evaluation: The scores.
+        decisions: Scores of the decisions as a whole, by how they are made (see `decision_scores`); none for the six
+            labels.
         caution: Why the scores may flatter the checkpoint, or "".
         date: When it was computed, ISO 8601, UTC.
     """
@@ -69,17 +75,23 @@ class Report:
     run: dict
     rows: Rows
     evaluation: Evaluation
+    decisions: dict[str, dict[str, float]]
     caution: str
     date: str
 
     def table(self) -> str:
         """The scores as text: a head that says what they are of, a row a label, the macro means."""
         head = f"{self.name} (run {self.run['key']}, preset {self.run['preset']}) on {self.rows.title()}"
-        return "\n".join([head, "", self.evaluation.table(), *([self.caution] if self.caution else [])])
+        lines = [head, "", self.evaluation.table()]
+        if self.decisions:
+            lines += ["", format_table(pd.DataFrame.from_dict(self.decisions, orient="index"), corner="decisions")]
+        return "\n".join([*lines, *([self.caution] if self.caution else [])])
 
     def to_dict(self) -> dict:
         """Plain values, ready for `write_json`."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if not self.decisions:
+            del plain["decisions"]
         return plain | {"rows": dataclasses.asdict(self.rows), "evaluation": self.evaluation.to_dict()}
 
 
@@ -138,14 +150,16 @@ def evaluate(
 
     Args:
         checkpoint: A checkpoint, a router of groups of sites, or the folder of one.
-        source: Name of a source, or a CSV file in Kaggle's format with any of the six label columns.
+        source: Name of a source, or a CSV file in Kaggle's format with any of the six label columns, or those of the
+            checkpoint's task (`toxres.data.tasks`).
         split: Split of a named source; None is all of it. A CSV file has none: None or "test" is all of it.
 
     Raises:
         InputError: Checkpoint, source or split are not there or broken, no label is known, or a router has no model for
             the group of a row.
     """
-    checkpoint, comments = _open(checkpoint), _load(source, split)
+    checkpoint = _open(checkpoint)
+    comments = _load(source, split, _task(checkpoint))
     return _report(checkpoint, comments, str(source), split, _predict(checkpoint, comments, source))
 
 
@@ -169,24 +183,26 @@ def compare(
         seed: Of the resampling.
 
     Raises:
-        InputError: As in `evaluate`.
+        InputError: As in `evaluate`, or the two have different tasks.
     """
-    checkpoints, comments = [_open(first), _open(second)], _load(source, split)
+    checkpoints = [_open(first), _open(second)]
+    task, other = map(_task, checkpoints)
+    if other != task:
+        paths = [checkpoint.path for checkpoint in checkpoints]
+        raise InputError(
+            f"{paths[1]}: its task is {other}, but that of {paths[0]} is {task}; compare models of one task"
+        )
+    comments = _load(source, split, task)
     found = [_predict(checkpoint, comments, source) for checkpoint in checkpoints]
     reports = [
         _report(model, comments, str(source), split, each) for model, each in zip(checkpoints, found, strict=True)
     ]
-    plain = [sigmoid(each.logits) for each in found]
+    plain = [to_probs(each.logits, task.exclusive) for each in found]
+    given = [decide(probs, each.thresholds, task.exclusive) for probs, each in zip(plain, found, strict=True)]
+    scores = dict.fromkeys(COMPARED, plain) | {"f1": given, "ece": [each.calibrated for each in found]}
+    truth = targets(comments, task.labels)
     differences = {
-        metric: paired_bootstrap(
-            targets(comments),
-            *([each.calibrated for each in found] if metric == "ece" else plain),
-            metric,
-            n_resamples,
-            seed,
-            thresholds_a=found[0].thresholds,
-            thresholds_b=found[1].thresholds,
-        )
+        metric: paired_bootstrap(truth, *scores[metric], metric, n_resamples, seed, labels=task.labels)
         for metric in COMPARED
     }
     return Comparison(*reports, differences)
@@ -211,13 +227,43 @@ def caution(run: dict, source: str, split: str | None, sha256: str) -> str:
             asked = _folds(split)
             test = run.get("test_fold") if position == 0 else TEST_FOLD
             tuned = run.get("validation_fold") if position == 0 else None
-            if split == KAGGLE_TEST or (asked == {test} and test is not None):
+            official = split == KAGGLE_TEST or (source == POLEVAL and asked == {TEST_FOLD})
+            if official or (asked == {test} and test is not None):
                 continue
             if asked == {tuned} and tuned is not None:
                 said = f"Careful: thresholds and calibration were tuned on these rows of {source}."
                 continue
         return f"Careful: {run['recipe']['name']} was trained on rows of {source} that are scored here."
     return said
+
+
+def decision_scores(
+    truth: np.ndarray, probs: np.ndarray, thresholds: np.ndarray, task: Task
+) -> dict[str, dict[str, float]]:
+    """Scores of a task's decisions on the rows where these are known.
+
+    Args:
+        truth: (N, L) targets.
+        probs: (N, L) probabilities.
+        thresholds: (L,) or (N, L), tuned on other rows.
+        task: Of the model.
+
+    Returns:
+        By how it is decided, at equal thresholds or at the tuned ones: the official scores of PolEval 2019 task 6-2 for
+        "types", the accuracy for "decision", and nothing for the six labels.
+    """
+    if task == TOXICITY:
+        return {}
+    rows = ~np.isnan(truth).any(axis=1)
+    ways = {
+        "argmax" if task.exclusive else "at 0.5": np.full(len(task.labels), 0.5),
+        "tuned": np.broadcast_to(thresholds, truth.shape)[rows],
+    }
+    given = {name: decide(probs[rows], cut, task.exclusive) for name, cut in ways.items()}
+    if task.exclusive:
+        tags = truth[rows].argmax(axis=1)
+        return {name: type_scores(tags, one.argmax(axis=1))._asdict() for name, one in given.items()}
+    return {name: {"accuracy": float(np.mean(one == (truth[rows] >= 0.5)))} for name, one in given.items()}
 
 
 def _folds(split: str | None) -> set[int]:
@@ -233,6 +279,11 @@ def _open(checkpoint: "Checkpoint | Router | str | Path") -> "Checkpoint | Route
     from toxres.router import open_model
 
     return open_model(checkpoint)
+
+
+def _task(model: "Checkpoint | Router") -> Task:
+    """What a model decides: the six labels, where it says nothing else."""
+    return getattr(model, "task", TOXICITY)
 
 
 def _predict(model: "Checkpoint | Router", comments: pd.DataFrame, source: str | Path) -> "Predictions":
@@ -255,10 +306,11 @@ def _predict(model: "Checkpoint | Router", comments: pd.DataFrame, source: str |
     return model.predict(texts, comments["group"].tolist())
 
 
-def _load(source: str | Path, split: str | None) -> pd.DataFrame:
-    comments = load_comments(str(source), split=split)
-    if np.isnan(targets(comments)).all():
-        raise InputError(f"{source}: no label of any row is known; add at least one of the six label columns")
+def _load(source: str | Path, split: str | None, task: Task) -> pd.DataFrame:
+    comments = with_task(load_comments(str(source), split=split), task, str(source))
+    if np.isnan(targets(comments, task.labels)).all():
+        wanted = "one of the six label columns" if task == TOXICITY else f"one row's {' or '.join(task.labels)}"
+        raise InputError(f"{source}: no label of any row is known; add at least {wanted}")
     return comments
 
 
@@ -268,7 +320,11 @@ def _report(
     from toxres.router import Router
 
     run, sha256 = checkpoint.run, str(comments.attrs.get("sha256", ""))
-    evaluation = evaluate_probs(targets(comments), sigmoid(found.logits), found.thresholds, found.calibrated)
+    task = _task(checkpoint)
+    truth, probs = targets(comments, task.labels), to_probs(found.logits, task.exclusive)
+    evaluation = evaluate_probs(
+        truth, probs, found.thresholds, found.calibrated, labels=task.labels, exclusive=task.exclusive
+    )
     runs = checkpoint.runs(comments["group"]) if isinstance(checkpoint, Router) else [run]
     cautions = dict.fromkeys(caution(each, source, split, sha256) for each in runs)
     return Report(
@@ -281,6 +337,7 @@ def _report(
         },
         rows=Rows(source, split, str(comments.attrs.get("origin", source)), sha256, len(comments)),
         evaluation=evaluation,
+        decisions=decision_scores(truth, probs, found.thresholds, task),
         caution=" ".join(said for said in cautions if said),
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )

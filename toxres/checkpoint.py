@@ -9,10 +9,11 @@ import numpy as np
 
 from toxres.config import Recipe
 from toxres.errors import InputError
-from toxres.evaluation.arrays import sigmoid
+from toxres.evaluation.arrays import decide, to_probs
 from toxres.evaluation.calibration import Calibration
 from toxres.files import read_json, well_formed
 from toxres.labels import LABELS
+from toxres.tasks import TOXICITY, Task, task_of
 
 RUN = "run.json"
 CALIBRATION = "calibration.json"
@@ -29,8 +30,9 @@ class Checkpoint:
     Attributes:
         path: The folder.
         run: What `run.json` says.
-        thresholds: One threshold a label (6,), tuned on validation, for probabilities before recalibration.
+        thresholds: One threshold a label (L,), tuned on validation, for probabilities before recalibration.
         calibration: Maps logits to recalibrated probabilities.
+        task: What it decides; its `labels` are the columns of logits and probabilities.
     """
 
     def __init__(self, path: Path, run: dict, calibration: Calibration, thresholds: np.ndarray) -> None:
@@ -38,6 +40,12 @@ class Checkpoint:
         self.run = run
         self.calibration = calibration
         self.thresholds = thresholds
+        self.task = task_of(run["recipe"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The L labels of its task."""
+        return self.task.labels
 
     @property
     def name(self) -> str:
@@ -94,7 +102,7 @@ class Checkpoint:
             raise InputError(f"{self.path}: the tokenizer is broken ({_first_line(error)}); train it again") from error
 
     def predict_logits(self, texts: Sequence[str]) -> np.ndarray:
-        """Logits, not probabilities, of N comments: N x 6, float32, in their order.
+        """Logits, not probabilities, of N comments: N x L, float32, in their order.
 
         A lone surrogate, which no encoding can hold, is read as U+FFFD.
 
@@ -114,20 +122,27 @@ class Checkpoint:
         return logits
 
     def predict_proba(self, texts: Sequence[str], calibrated: bool = False) -> np.ndarray:
-        """Probabilities of N comments: N x 6; `calibrated` recalibrates them on the run's validation rows.
+        """Probabilities of N comments: N x L; `calibrated` recalibrates them on the run's validation rows.
+
+        Those of exclusive classes sum to 1.
 
         Raises:
             InputError: As `predict_logits` does.
         """
         logits = self.predict_logits(texts)
-        return self.calibration.apply(logits) if calibrated else sigmoid(logits)
+        return self.calibration.apply(logits) if calibrated else to_probs(logits, self.task.exclusive)
+
+    def decide(self, texts: Sequence[str]) -> np.ndarray:
+        """Which labels N comments get by the tuned thresholds: N x L booleans, one a comment of exclusive classes."""
+        return decide(self.predict_proba(texts), self.thresholds, self.task.exclusive)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Open a checkpoint folder that `toxres train` wrote.
 
     Raises:
-        InputError: There is no such folder, a file is missing or broken, or the labels are not the six of this project.
+        InputError: There is no such folder, a file is missing or broken, or the labels are not those of the task that
+            its recipe names.
     """
     path = Path(path)
     if not path.is_dir():
@@ -140,18 +155,20 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             contents[file] = read_json(path / file)
         except ValueError as error:
             raise InputError(f"{path / file}: not valid JSON ({_first_line(error)}); train it again") from error
-    if contents[LABELS_FILE] != list(LABELS):
-        raise InputError(f"{path / LABELS_FILE}: the labels are not {', '.join(LABELS)} in this order; train it again")
     try:
-        thresholds = np.array([contents[THRESHOLDS][label] for label in LABELS], dtype=np.float64)
-        calibration = Calibration.from_dict(contents[CALIBRATION])
-        if calibration.labels != LABELS or not ((thresholds >= 0) & (thresholds <= 1)).all():
-            raise ValueError("the calibration needs the six labels in order, and each threshold is in [0, 1]")
         _check_run(contents[RUN])
+        task = task_of(contents[RUN]["recipe"])
+        _check_labels(contents[LABELS_FILE], task, path / LABELS_FILE)
+        thresholds = np.array([contents[THRESHOLDS][label] for label in task.labels], dtype=np.float64)
+        calibration = Calibration.from_dict(contents[CALIBRATION])
+        if calibration.labels != task.labels or not ((thresholds >= 0) & (thresholds <= 1)).all():
+            raise ValueError("the calibration needs the task's labels in order, and each threshold is in [0, 1]")
+        if calibration.exclusive != task.exclusive:
+            raise ValueError(f"the calibration's method {calibration.method!r} is not for the task {task.name}")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: a field is missing or wrong ({_first_line(error)}); train it again") from error
     if contents[RUN]["recipe"]["family"] != "tfidf":
-        _check_config(path)
+        _check_config(path, task)
     return Checkpoint(path, contents[RUN], calibration, thresholds)
 
 
@@ -166,8 +183,14 @@ def _check_run(run: dict) -> None:
         raise ValueError(f"{RUN}: preset.max_length is {max_length!r}, not a whole number above 0")
 
 
-def _check_config(path: Path) -> None:
-    """Refuse a `config.json` that is missing, broken, or not of a model of the six labels."""
+def _check_labels(labels: object, task: Task, file: Path) -> None:
+    """Refuse labels that are not the task's, in its order."""
+    if labels != list(task.labels):
+        raise InputError(f"{file}: the labels are not {', '.join(task.labels)} in this order; train it again")
+
+
+def _check_config(path: Path, task: Task) -> None:
+    """Refuse a `config.json` that is missing, broken, or not of a model of the task."""
     file = path / CONFIG
     if not file.is_file():
         raise InputError(f"{path}: {CONFIG} is missing, so this is no whole checkpoint; train it again")
@@ -178,8 +201,11 @@ def _check_config(path: Path) -> None:
     if not isinstance(config, dict) or config.get("model_type") != "toxicity":
         raise InputError(f"{file}: is not of a model that `toxres train` makes; train it again")
     names = config.get("id2label", {str(index): label for index, label in enumerate(LABELS)})
-    if names != {str(index): label for index, label in enumerate(LABELS)}:
-        raise InputError(f"{file}: the labels (id2label) are not {', '.join(LABELS)} in this order; train it again")
+    if names != {str(index): label for index, label in enumerate(task.labels)}:
+        wanted = ", ".join(task.labels)
+        raise InputError(f"{file}: the labels (id2label) are not {wanted} in this order; train it again")
+    if config.get("problem_type", TOXICITY.problem_type) != task.problem_type:
+        raise InputError(f"{file}: problem_type is not {task.problem_type}, as {task.name} needs; train it again")
 
 
 def _texts(texts: Sequence[str]) -> list[str]:

@@ -32,16 +32,19 @@ class Recipe:
         normalisation: Steps of `toxres.text.normalise` that every comment goes through before the tokenizer.
         pooling: How `hidden_states` (B, T, D) become `pooled` (B, D); "concat" (last, maximum, mean) makes it (B, 3D).
         head: "linear" (Dropout -> Dense) or "residual" (LayerNorm -> Dense -> GELU -> + -> Dropout -> Dense).
-        loss: "bce", "weighted_bce" (loss compensation from training prevalence) or "focal".
+        loss: "bce", "weighted_bce" (loss compensation from training prevalence) or "focal"; for exclusive classes "ce"
+            (cross-entropy) or "weighted_ce".
         gamma: Focusing parameter of the focal loss.
         alpha: Weight of the positives in the focal loss; below 0 is unweighted.
-        max_pos_weight: Cap of the positive weights of "weighted_bce".
+        max_pos_weight: Cap of the weights of "weighted_bce" and "weighted_ce".
         select: Validation score the best checkpoint is chosen by; a preset's own choice goes before it.
         schedule: Learning rate over the run: "linear" (warm-up, then down to 0) or "slanted_triangular".
         layer_decay: How much slower each layer of the encoder learns than the one above it (discriminative learning
             rates; 2.6 in ULMFiT); 1 is all alike.
         unfreezing: Share of the run over which the encoder's layers start to learn, one after the other from the top
             (gradual unfreezing); 0 is all from the start.
+        task: What it decides, a name of `toxres.tasks`.
+        enforced: For the task "decision": the labels a comment is rejected for; none takes the task's own.
     """
 
     name: str
@@ -50,7 +53,7 @@ class Recipe:
     normalisation: tuple[str, ...] = ()
     pooling: Literal["cls", "mean", "attention", "concat"] = "cls"
     head: Literal["linear", "residual"] = "residual"
-    loss: Literal["bce", "weighted_bce", "focal"] = "bce"
+    loss: Literal["bce", "weighted_bce", "focal", "ce", "weighted_ce"] = "bce"
     gamma: float = 2.0
     alpha: float = -1.0
     max_pos_weight: float = 30.0
@@ -58,6 +61,19 @@ class Recipe:
     schedule: Literal["linear", "slanted_triangular"] = "linear"
     layer_decay: float = 1.0
     unfreezing: float = 0.0
+    task: str = "toxicity"
+    enforced: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict:
+        """The fields, for records.
+
+        `task` and `enforced` are left out of recipes of the six labels, whose records are older than other tasks.
+        """
+        fields = dataclasses.asdict(self)
+        for name, default in (("task", "toxicity"), ("enforced", ())):
+            if fields[name] == default:
+                del fields[name]
+        return fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +159,12 @@ ULMFIT = Recipe(
 )
 ULMFIT_ATTENTION = dataclasses.replace(ULMFIT, name="ulmfit_attention", pooling="attention")
 TFIDF = Recipe("tfidf", family="tfidf")
+BASELINE_TYPES = dataclasses.replace(BASELINE, name="baseline_types", task="types", loss="ce")
+ULMFIT_TYPES = dataclasses.replace(ULMFIT, name="ulmfit_types", task="types", loss="weighted_ce")
+TFIDF_TYPES = dataclasses.replace(TFIDF, name="tfidf_types", task="types")
+BASELINE_DECISION = dataclasses.replace(BASELINE, name="baseline_decision", task="decision", loss="weighted_bce")
+ULMFIT_DECISION = dataclasses.replace(ULMFIT, name="ulmfit_decision", task="decision")
+TFIDF_DECISION = dataclasses.replace(TFIDF, name="tfidf_decision", task="decision")
 
 ABLATION = (CLS_BCE.name, CLS_FOCAL.name, ATTENTION_BCE.name, ATTENTION_FOCAL.name)
 """The 2x2 ablation, pooling x loss, all with the residual head."""
@@ -151,7 +173,8 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, BASELINE_NORMALISED, CUSTOM_NORMALISED,
-        ULMFIT, ULMFIT_ATTENTION, TFIDF,
+        ULMFIT, ULMFIT_ATTENTION, TFIDF, BASELINE_TYPES, ULMFIT_TYPES, TFIDF_TYPES, BASELINE_DECISION,
+        ULMFIT_DECISION, TFIDF_DECISION,
     )
 }  # fmt: skip
 """Every named recipe. `attention_focal` is `custom` under its name in the 2x2 ablation."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from toxres.checkpoint import Checkpoint, load_checkpoint
 from toxres.errors import InputError
-from toxres.evaluation.arrays import sigmoid
+from toxres.evaluation.arrays import to_probs
 from toxres.files import atomic_path, need_writable, read_json, write_json
-from toxres.labels import LABELS
+from toxres.tasks import Task
 
 ROUTES = "router.json"
 """What makes a folder a router: group to folder of its checkpoint."""
@@ -26,9 +26,9 @@ class Predictions(NamedTuple):
     """What models say of N comments, each with its own thresholds.
 
     Attributes:
-        logits: N x 6, not probabilities.
-        calibrated: N x 6 recalibrated probabilities.
-        thresholds: N x 6, for the probabilities before recalibration.
+        logits: N x L, not probabilities.
+        calibrated: N x L recalibrated probabilities.
+        thresholds: N x L, for the probabilities before recalibration.
     """
 
     logits: np.ndarray
@@ -61,6 +61,20 @@ class Router:
             known = ", ".join(self.routes)
             raise InputError(f"group {group!r} has no model; choose one of: {known}, or make a router with a fallback")
         return name
+
+    @functools.cached_property
+    def task(self) -> Task:
+        """What its models decide, which is the same for all of them.
+
+        Raises:
+            InputError: They have different tasks.
+        """
+        return _one_task([self.checkpoint(name) for name in self.names()])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The L labels of its task."""
+        return self.task.labels
 
     @functools.cache  # noqa: B019  a router lives as long as its process
     def checkpoint(self, name: str) -> Checkpoint:
@@ -107,7 +121,7 @@ class Router:
         if len(groups) != len(texts):
             raise InputError(f"groups: {len(groups)} for {len(texts)} texts; give one for each, or one for all")
         names = np.array([self.route(group) for group in groups], dtype=object)
-        found = Predictions(*(np.zeros((len(texts), len(LABELS))) for _ in Predictions._fields))
+        found = Predictions(*(np.zeros((len(texts), len(self.labels))) for _ in Predictions._fields))
         for name in sorted(set(names)):
             rows, model = np.flatnonzero(names == name), self.checkpoint(name)
             logits = model.predict_logits([texts[row] for row in rows])
@@ -116,7 +130,7 @@ class Router:
         return found
 
     def predict_proba(self, texts: Sequence[str], groups: Sequence[str] | str, calibrated: bool = False) -> np.ndarray:
-        """Probabilities of N comments, each by its group's model: N x 6, in their order.
+        """Probabilities of N comments, each by its group's model: N x L, in their order.
 
         Args:
             texts: N comments.
@@ -127,7 +141,7 @@ class Router:
             InputError: As `predict` does.
         """
         found = self.predict(texts, groups)
-        return found.calibrated if calibrated else sigmoid(found.logits)
+        return found.calibrated if calibrated else to_probs(found.logits, self.task.exclusive)
 
 
 def make_router(checkpoints: Mapping[str, str | Path], out: str | Path, fallback: str | Path | None = None) -> Path:
@@ -139,7 +153,8 @@ def make_router(checkpoints: Mapping[str, str | Path], out: str | Path, fallback
         fallback: Checkpoint for every other group.
 
     Raises:
-        InputError: A checkpoint is broken, no group is given, a group's name is empty, or `out` exists.
+        InputError: A checkpoint is broken, two have different tasks, no group is given, a group's name is empty, or
+            `out` exists.
     """
     out = Path(out)
     need_writable(out, folder=True)
@@ -150,9 +165,11 @@ def make_router(checkpoints: Mapping[str, str | Path], out: str | Path, fallback
     if not all(group.strip() for group in checkpoints):
         raise InputError("checkpoints: a group's name is empty; name it")
     folders: dict[Path, str] = {}
+    models = []
     for folder in [*checkpoints.values(), *([] if fallback is None else [fallback])]:
-        load_checkpoint(folder)
+        models.append(load_checkpoint(folder))
         folders.setdefault(Path(folder).resolve(), f"model-{len(folders)}")
+    _one_task(models)
     routes = {group: folders[Path(folder).resolve()] for group, folder in checkpoints.items()}
     other = None if fallback is None else folders[Path(fallback).resolve()]
     with atomic_path(out) as temporary:
@@ -161,6 +178,22 @@ def make_router(checkpoints: Mapping[str, str | Path], out: str | Path, fallback
             shutil.copytree(folder, temporary / name)
         write_json(temporary / ROUTES, {"groups": routes, "fallback": other})
     return out
+
+
+def _one_task(models: Sequence[Checkpoint]) -> Task:
+    """The task that all checkpoints share.
+
+    Raises:
+        InputError: They have different tasks.
+    """
+    first = models[0]
+    for model in models[1:]:
+        if model.task != first.task:
+            raise InputError(
+                f"{model.path}: its task is {model.task}, but that of {first.path} is {first.task}; route to models of "
+                "one task"
+            )
+    return first.task
 
 
 def load_router(path: str | Path) -> Router:

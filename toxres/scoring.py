@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 CHUNK = 1_024
 """Comments scored, and held in memory, at a time."""
 
+WriteRows = Callable[[tuple[str, list], np.ndarray], None]
+"""Writes the key column of N comments, its name and values, and their probabilities (N, L)."""
+
 
 class Scorer(Protocol):
     """What can score: a checkpoint, or anything with its `predict_proba`."""
 
     def predict_proba(self, texts: list[str], calibrated: bool = False) -> np.ndarray:
-        """Probabilities (N, 6) of N comments."""
+        """Probabilities (N, L) of N comments; L are the six labels, or those that an attribute `labels` names."""
 
 
 def score(
@@ -70,11 +73,15 @@ def score(
         need_writable(out)
         if str(source) != "-" and Path(out).exists() and Path(out).samefile(source):
             raise InputError(f"{out}: is the input, which the scores would replace; choose another --out")
+    if isinstance(checkpoint, str | Path):
+        from toxres.router import open_model
+
+        checkpoint = open_model(checkpoint)
     predict, groups_from = _prepared(checkpoint, source, text_column, group, group_column)
     if groups_from is not None:
         rows = read_rows(source, text_column, groups_from)
-    done = 0
-    with _writer(out, out_kind) as write:
+    done, labels = 0, getattr(checkpoint, "labels", LABELS)
+    with _writer(out, out_kind, labels) as write:
         for keys, texts, groups in _chunks(rows):
             write(keys, np.asarray(predict(texts, groups, calibrated), dtype=np.float64))
             done += len(texts)
@@ -99,7 +106,7 @@ def read_texts(source: str | Path, text_column: str | None = None) -> Iterator[s
 
 
 def _prepared(
-    checkpoint: "Scorer | Router | str | Path",
+    model: "Scorer | Router",
     source: str | Path,
     text_column: str | None,
     group: str | None,
@@ -110,9 +117,8 @@ def _prepared(
     Raises:
         InputError: The groups do not fit the checkpoint.
     """
-    from toxres.router import GROUP_COLUMN, Router, open_model
+    from toxres.router import GROUP_COLUMN, Router
 
-    model = open_model(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
     if not isinstance(model, Router):
         if group is not None or group_column is not None:
             option = "--group" if group is not None else "--group-column"
@@ -150,27 +156,29 @@ def _chunks(rows: Iterator[Row]) -> Iterator[tuple[tuple[str, list], list[str], 
 
 
 @contextlib.contextmanager
-def _writer(out: str | Path, kind: str) -> Iterator[Callable[[tuple[str, list], np.ndarray], None]]:
+def _writer(
+    out: str | Path, kind: str, labels: tuple[str, ...]
+) -> Iterator[Callable[[tuple[str, list], np.ndarray], None]]:
     if str(out) == "-":
-        yield _csv_rows(sys.stdout)
+        yield _csv_rows(sys.stdout, labels)
         sys.stdout.flush()
         return
     with atomic_path(out) as temporary:
         if kind == "parquet":
-            with contextlib.closing(_ParquetRows(temporary)) as rows:
+            with contextlib.closing(_ParquetRows(temporary, labels)) as rows:
                 yield rows
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                yield _csv_rows(file) if kind == "csv" else _jsonl_rows(file)
+                yield _csv_rows(file, labels) if kind == "csv" else _jsonl_rows(file, labels)
 
 
-def _csv_rows(file) -> Callable[[tuple[str, list], np.ndarray], None]:
+def _csv_rows(file, labels: tuple[str, ...]) -> WriteRows:
     writer = csv.writer(file, lineterminator="\n")
     state = {"header": False}
 
     def write(keys: tuple[str, list], probs: np.ndarray) -> None:
         if not state["header"]:
-            writer.writerow([keys[0], *LABELS])
+            writer.writerow([keys[0], *labels])
             state["header"] = True
         for value, row in zip(keys[1], probs, strict=True):
             writer.writerow([_writable(value), *(f"{p:.6g}" for p in row)])
@@ -178,10 +186,10 @@ def _csv_rows(file) -> Callable[[tuple[str, list], np.ndarray], None]:
     return write
 
 
-def _jsonl_rows(file) -> Callable[[tuple[str, list], np.ndarray], None]:
+def _jsonl_rows(file, labels: tuple[str, ...]) -> WriteRows:
     def write(keys: tuple[str, list], probs: np.ndarray) -> None:
         for value, row in zip(keys[1], probs, strict=True):
-            scores = {label: float(f"{p:.6g}") for label, p in zip(LABELS, row, strict=True)}
+            scores = {label: float(f"{p:.6g}") for label, p in zip(labels, row, strict=True)}
             line = json.dumps({keys[0]: value, **scores}, ensure_ascii=False)
             if _writable(line) != line:
                 line = json.dumps({keys[0]: value, **scores})
@@ -196,8 +204,8 @@ def _writable(value: object) -> object:
 
 
 class _ParquetRows:
-    def __init__(self, path: Path):
-        self.path, self.writer = path, None
+    def __init__(self, path: Path, labels: tuple[str, ...]):
+        self.path, self.labels, self.writer = path, labels, None
 
     def __call__(self, keys: tuple[str, list], probs: np.ndarray) -> None:
         import pyarrow
@@ -206,7 +214,7 @@ class _ParquetRows:
         key, values = keys
         if key == "id":
             values = pyarrow.array([_writable(str(value)) for value in values], pyarrow.string())
-        table = pyarrow.table({key: values, **{label: probs[:, i] for i, label in enumerate(LABELS)}})
+        table = pyarrow.table({key: values, **{label: probs[:, i] for i, label in enumerate(self.labels)}})
         if self.writer is None:
             self.writer = parquet.ParquetWriter(self.path, table.schema)
         self.writer.write_table(table)

@@ -54,6 +54,17 @@ def comments_rows(count: int = 200, seed: int = 0) -> list[dict]:
     return rows
 
 
+def tagged_rows(count: int = 200, seed: int = 0) -> list[dict]:
+    """Rows with a column `tag` and no labels: "crap" is hate speech, "bosh" cyberbullying, every tenth is unknown."""
+    rows = []
+    for number, row in enumerate(comments_rows(count, seed)):
+        kind = number % 3
+        text = row["comment_text"].rsplit(" ", 1)[0] + " " + ("fine", "bosh", "crap")[kind]
+        tag = ("0", "cyberbullying", "Hate Speech")[kind]
+        rows.append({"id": row["id"], "comment_text": text, "tag": "" if number % 10 == 9 else tag})
+    return rows
+
+
 def write_comments(path: Path, rows: list[dict]) -> str:
     """Write rows as a CSV file; returns its path as a source."""
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -140,18 +151,31 @@ def source() -> str:
 
 
 @functools.cache
+def tagged_source() -> str:
+    """A CSV file with the 200 rows of `tagged_rows`."""
+    return write_comments(folder() / "tagged.csv", tagged_rows())
+
+
+def source_of(recipe: str) -> str:
+    """A file that a recipe can learn its task from."""
+    return tagged_source() if RECIPES[recipe].task == "types" else source()
+
+
+@functools.cache
 def preset_of(recipe: str) -> Preset:
     """`smoke`, with a vocabulary that the comments of `source()` can fill."""
     return dataclasses.replace(SMOKE, vocab_size=330) if RECIPES[recipe].language_model else SMOKE
 
 
 def trained(recipe: str, seed: int = 0) -> Path:
-    """A smoke checkpoint of a recipe on `source()`, trained once a test process; do not write into it."""
+    """A smoke checkpoint of a recipe on `source_of` it, trained once a test process; do not write into it."""
     from toxres.training import train
 
     data = os.environ.pop("TOXRES_DATA_DIR", None)
     try:
-        return train(recipe, [source()], preset_of(recipe), seed, folder() / f"{recipe}-{seed}", progress=False)
+        return train(
+            recipe, [source_of(recipe)], preset_of(recipe), seed, folder() / f"{recipe}-{seed}", progress=False
+        )
     finally:
         if data is not None:
             os.environ["TOXRES_DATA_DIR"] = data

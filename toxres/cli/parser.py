@@ -72,6 +72,9 @@ def _train(commands) -> None:
     )
     parser.add_argument("--corpus", metavar="FILE", help=f"for ulmfit: learn the language from this too: {CORPUS}")
     parser.add_argument("--vocab-size", type=_positive, metavar="N", help="for ulmfit: pieces of its vocabulary")
+    parser.add_argument(
+        "--enforce", metavar="LABEL[,LABEL...]", help="for the *_decision recipes: what the policy rejects comments for"
+    )
     parser.add_argument("--resume", action="store_true", help="go on where a killed run stopped")
 
 

@@ -33,6 +33,7 @@ def train(options: argparse.Namespace) -> None:
     """`toxres train RECIPE --source NAME[,NAME...] --out DIR`."""
     from toxres.config import get_preset, get_recipe
     from toxres.data import SOURCES
+    from toxres.data.poleval import SOURCE as POLEVAL
     from toxres.errors import InputError
 
     recipe, preset = get_recipe(options.recipe), get_preset(options.preset)
@@ -46,6 +47,10 @@ def train(options: argparse.Namespace) -> None:
         if recipe.family == "tfidf" or recipe.language_model:
             raise InputError(f"--encoder: {recipe.name} has no pre-trained encoder; leave it out")
         preset = dataclasses.replace(preset, encoder=options.encoder)
+    if options.enforce:
+        if recipe.task != "decision":
+            raise InputError(f"--enforce: {recipe.name} learns no policy's decision; leave it out")
+        recipe = dataclasses.replace(recipe, enforced=tuple(_names(options.enforce, "--enforce")))
     if options.patience is not None:
         if recipe.family == "tfidf":
             raise InputError(f"--patience: {recipe.name} is not trained in epochs; leave it out")
@@ -53,7 +58,7 @@ def train(options: argparse.Namespace) -> None:
     from toxres.training import train as run
 
     folder = run(
-        recipe.name,
+        recipe if options.enforce else recipe.name,
         sources,
         preset=preset,
         seed=options.seed,
@@ -64,7 +69,8 @@ def train(options: argparse.Namespace) -> None:
     )
     print(f"checkpoint: {folder}")
     if sources[0] in SOURCES:  # others have no test rows: all of their comments would be scored
-        print(f"next: toxres evaluate {folder} --source {sources[0]}")
+        final = " --split validation" if sources[0] == POLEVAL else ""  # its test split is the official test file
+        print(f"next: toxres evaluate {folder} --source {sources[0]}{final}")
 
 
 def pretrain(options: argparse.Namespace) -> None:
@@ -85,12 +91,13 @@ def pretrain(options: argparse.Namespace) -> None:
         raise InputError("nothing to read; name sources with --source, or a file of texts with --corpus, or both")
     if not recipe.language_model:
         raise InputError(f"--recipe: {recipe.name} has no language model; take ulmfit")
+    from toxres.tasks import task_of
     from toxres.training.rows import select_rows
     from toxres.training.ulmfit import learn_language
 
     texts, validation = [], None
     if options.source:
-        rows = select_rows(_names(options.source), preset, options.seed, need_labels=False)
+        rows = select_rows(_names(options.source), preset, options.seed, need_labels=False, task=task_of(recipe))
         texts, validation = rows.train["text"].tolist(), rows.validation["text"].tolist()
     if options.encoder:
         _adapt(options, preset, texts, validation)
@@ -130,12 +137,13 @@ def _adapt(options: argparse.Namespace, preset, texts: list[str], validation: li
     print(f"next: toxres train baseline --source NAME --encoder {folder} --out DIR")
 
 
-def _names(words: str) -> list[str]:
+def _names(words: str, option: str = "--source") -> list[str]:
     from toxres.errors import InputError
 
     names = [name.strip() for name in words.split(",")]
     if not all(names):
-        raise InputError(f"--source {words!r} names an empty source; separate names by single commas")
+        what = option.removeprefix("--").replace("enforce", "label")
+        raise InputError(f"{option} {words!r} names an empty {what}; separate names by single commas")
     return names
 
 

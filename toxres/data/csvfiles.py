@@ -17,6 +17,7 @@ from toxres.data.schema import check_rows, make_comments
 from toxres.errors import InputError
 from toxres.files import sha256
 from toxres.labels import LABELS
+from toxres.tasks import TASK_COLUMNS
 
 _FIELD_LIMIT = 1 << 30
 _NAME_NOISE = re.compile(r"[\s_-]+")
@@ -27,7 +28,8 @@ def read_kaggle_csv(path: str | Path) -> pd.DataFrame:
 
     The file has a column `comment_text` and any of the six label columns: 0 or 1, or a fraction in [0, 1]; `-1` or an
     empty field is unknown. `id` (else "row-1", "row-2", ...) and `group` (else "csv") are optional; other columns are
-    ignored. UTF-8, with or without a byte order mark; may be packed with gzip or zip.
+    ignored, but those that another task may read (`toxres.tasks.TASK_COLUMNS`) are kept as strings. UTF-8, with or
+    without a byte order mark; may be packed with gzip or zip.
 
     Args:
         path: The file.
@@ -70,7 +72,15 @@ def kaggle_comments(table: pd.DataFrame, name: str, group: str = "csv") -> pd.Da
     labels = {label: parse_label(table[label], name, label) for label in LABELS if label in table.columns}
     if "group" in table.columns:
         group = table["group"].where(table["group"].str.strip() != "", group).to_numpy(dtype=object)
-    return make_comments(ids, table["comment_text"], group, labels, name=name, field="comment_text")
+    comments = make_comments(ids, table["comment_text"], group, labels, name=name, field="comment_text")
+    return keep_task_columns(comments, table)
+
+
+def keep_task_columns(comments: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The comments with those columns of the table they were made from that a task may read, as they stand there."""
+    return comments.assign(
+        **{column: table[column].to_numpy(dtype=object) for column in TASK_COLUMNS if column in table.columns}
+    )
 
 
 def parse_label(column: pd.Series, name: str, field: str) -> np.ndarray:

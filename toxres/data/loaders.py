@@ -9,6 +9,7 @@ import pandas as pd
 
 from toxres.data.csvfiles import (
     kaggle_comments,
+    keep_task_columns,
     parse_label,
     parse_table,
     read_table,
@@ -169,6 +170,7 @@ def load_hub(name: str) -> pd.DataFrame:
             labels[label] = parse_label(strings, f"hub:{name}", label)
     ids = frame["id"].astype(str) if "id" in frame.columns else [f"row-{row}" for row in range(1, len(frame) + 1)]
     comments = make_comments(ids, texts, "hub", labels, name=f"hub:{name}", field=column)
+    comments = keep_task_columns(comments, frame)
     digest = hashlib.sha256("\n".join(comments["text"]).encode()).hexdigest()
     comments.attrs = {"source": f"hub:{name}", "origin": f"hub:{name}", "sha256": digest}
     return comments

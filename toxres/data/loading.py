@@ -12,8 +12,10 @@ from toxres.data.loaders import load_hub, load_jigsaw_test
 from toxres.data.memory import copy_table, fingerprint, remembered
 from toxres.data.official import OFFICIAL_TESTS
 from toxres.data.paths import JIGSAW_ZIP, data_folders, resolve
+from toxres.data.poleval import SOURCE as POLEVAL
+from toxres.data.poleval import load_poleval_test
 from toxres.data.sources import SOURCES
-from toxres.data.splits import OFFICIAL_FOLD, in_split, load_folds
+from toxres.data.splits import OFFICIAL_FOLD, TEST_FOLD, in_split, load_folds
 from toxres.errors import InputError
 
 _JIGSAW = ("jigsaw/train.csv", "jigsaw/train.csv.zip", "jigsaw/train.csv.gz", JIGSAW_ZIP, f"jigsaw/{JIGSAW_ZIP}")
@@ -33,10 +35,12 @@ def load_comments(
     """Load comments in the schema of `toxres.data.schema`.
 
     Args:
-        source: "jigsaw", "civil_spans", "davidson", "synthetic", a CSV file in Kaggle's format, or "hub:NAME".
+        source: "jigsaw", "civil_spans", "davidson", "poleval", "synthetic", a CSV file in Kaggle's format, or
+            "hub:NAME".
         data_dir: Folder searched before TOXRES_DATA_DIR, data/raw and data/cache.
         split: None (all comments), "train", "validation", "test" or "fold:0" ... "fold:4" (0 is test, 1 validation);
-            for jigsaw also "kaggle_test". A CSV file or hub dataset has no splits: None or "test" is all of it.
+            for jigsaw also "kaggle_test". The test split of poleval is its official test file, which None leaves out. A
+            CSV file or hub dataset has no splits: None or "test" is all of it.
         keep_official: Keep comments that also stand in an official test file (fold -1), where `split` is None; they
             are in no split.
         limit: At most so many comments, drawn at random, in the source's order.
@@ -71,6 +75,8 @@ def _named(source: str, data_dir: str | Path | None, split: str | None, keep_off
         if source != "jigsaw":
             raise InputError(f"{source}: only jigsaw has the split {KAGGLE_TEST}; choose train, validation or test")
         return load_jigsaw_test(data_dir)
+    if source == POLEVAL and split in ("test", f"fold:{TEST_FOLD}"):
+        return load_poleval_test(data_dir)
     in_split(np.zeros(0), split)
     load = SOURCES[source].load
     comments = remembered(
@@ -92,6 +98,8 @@ def _named(source: str, data_dir: str | Path | None, split: str | None, keep_off
 
 def _with_folds(source: str, comments: pd.DataFrame, data_dir: str | Path | None) -> pd.DataFrame:
     attrs = dict(comments.attrs)
+    if source == POLEVAL:
+        return comments
     if source == "synthetic":
         own = comments.pop("split")
         position = np.arange(len(comments))

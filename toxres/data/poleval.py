@@ -14,7 +14,7 @@ import pandas as pd
 
 from toxres.data.paths import how_to_get, needed, resolve, with_origin
 from toxres.data.schema import make_comments
-from toxres.data.splits import make_folds
+from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD, load_folds, make_folds
 from toxres.errors import InputError
 
 POLEVAL_TAGS: Final = {
@@ -22,6 +22,9 @@ POLEVAL_TAGS: Final = {
     "6-2": ("non-harmful", "cyberbullying", "hate speech"),
 }
 """The tasks, and what their tags 0, 1 and 2 mean."""
+
+SOURCE: Final = "poleval"
+"""What `--source` calls the tweets of task 6-2."""
 
 _FILES = {"train": "training_set_clean_only", "test": "test_set_clean_only"}
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "r": "\r", "t": "\t"}
@@ -72,6 +75,37 @@ def load_poleval(task: str = "6-1", split: str = "train", data_dir: str | Path |
     return comments
 
 
+def load_poleval_source(data_dir: str | Path | None = None) -> pd.DataFrame:
+    """The training tweets with the tags of task 6-2 and folds 1-4, stratified by tag; fold 0 is the test file's.
+
+    Raises:
+        InputError: As `load_poleval` does.
+    """
+    comments = load_poleval("6-2", "train", data_dir)
+    comments.attrs["source"] = SOURCE
+    folds = load_folds(_by_tag(comments), data_dir)
+    fold = folds["fold"].to_numpy()
+    return _placed(comments, folds["cluster"].to_numpy(), np.where(fold == TEST_FOLD, VALIDATION_FOLD + 1, fold))
+
+
+def load_poleval_test(data_dir: str | Path | None = None) -> pd.DataFrame:
+    """The official test tweets with the tags of task 6-2, as fold 0 of the source: for final figures only.
+
+    Raises:
+        InputError: As `load_poleval` does.
+    """
+    comments = load_poleval("6-2", "test", data_dir)
+    comments.attrs["source"] = SOURCE
+    return _placed(comments, comments["id"].to_numpy(), np.full(len(comments), TEST_FOLD))
+
+
+def _placed(comments: pd.DataFrame, clusters: np.ndarray, folds: np.ndarray) -> pd.DataFrame:
+    attrs = dict(comments.attrs)
+    comments = comments.assign(cluster=clusters, fold=folds)
+    comments.attrs = attrs
+    return comments
+
+
 def poleval_folds(comments: pd.DataFrame, seed: int = 0) -> np.ndarray:
     """Fold 0-4 of each training tweet (N,), for all choices: stratified by tag, no duplicate cluster crosses a fold.
 
@@ -84,8 +118,14 @@ def poleval_folds(comments: pd.DataFrame, seed: int = 0) -> np.ndarray:
     """
     if comments.attrs.get("split") == "test":
         raise InputError("the PolEval test file is for final figures only; make folds of the training file")
+    return make_folds(_by_tag(comments), seed=seed)["fold"].to_numpy()
+
+
+def _by_tag(comments: pd.DataFrame) -> pd.DataFrame:
+    """The comments with the tags in the place of labels, for stratified folds."""
     tagged = comments.assign(threat=comments["tag"] == 1, insult=comments["tag"] == 2)
-    return make_folds(tagged, seed=seed)["fold"].to_numpy()
+    tagged.attrs = dict(comments.attrs)
+    return tagged
 
 
 def unescape(text: str) -> str:

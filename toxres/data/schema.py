@@ -6,6 +6,7 @@ six labels as float32 in [0, 1], NaN where the label is unknown. A column `spans
 `source` (name), `origin` (file, or "embedded") and `sha256` (of the files read).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -18,9 +19,9 @@ COLUMNS: Final = ("id", "text", "group", *LABELS)
 """The columns every table of comments has, in this order."""
 
 
-def targets(comments: pd.DataFrame) -> np.ndarray:
-    """The targets matrix (N, 6), float32 in [0, 1], NaN where unknown, labels in the order of `LABELS`."""
-    return comments[list(LABELS)].to_numpy(dtype=np.float32)
+def targets(comments: pd.DataFrame, labels: Sequence[str] = LABELS) -> np.ndarray:
+    """The targets matrix (N, L), float32 in [0, 1], NaN where unknown, columns in the order of `labels`."""
+    return comments[list(labels)].to_numpy(dtype=np.float32)
 
 
 def make_comments(

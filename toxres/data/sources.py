@@ -8,6 +8,7 @@ import pandas as pd
 
 from toxres.data.civil import CIVIL_FILES, load_civil_spans
 from toxres.data.loaders import load_davidson, load_jigsaw, load_synthetic
+from toxres.data.poleval import load_poleval_source
 from toxres.labels import LABELS
 
 
@@ -25,6 +26,7 @@ class Source:
         mapping: Label to how it is made from the source's own annotation; labels that are missing are unknown.
         notes: What a reader should know about the raw files.
         load: Reads everything in the source: `load(data_dir) -> comments`.
+        language: Of its comments.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Source:
     mapping: Mapping[str, str]
     notes: tuple[str, ...]
     load: Callable[[str | Path | None], pd.DataFrame]
+    language: str = "English"
 
     def mapping_of_all(self) -> dict[str, str]:
         """Each of the six labels to how it is made, "unknown" where the source says nothing about it."""
@@ -99,6 +102,24 @@ SOURCES: Mapping[str, Source] = {
             },
             ("HTML entities (&amp;, &#8220;) stand in a quarter of the tweets and are left as they are",),
             load_davidson,
+        ),
+        Source(
+            "poleval",
+            "Polish tweets of PolEval 2019 task 6; a column `tag` says harmless, cyberbullying or hate speech",
+            "twitter",
+            "BSD-3-Clause",
+            "M. Ptaszynski, A. Pieciukiewicz, P. Dybala: Results of the PolEval 2019 Shared Task 6. PolEval 2019",
+            (
+                "poleval2019/task6-1/training_set_clean_only_text.txt",
+                "poleval2019/task6-2/training_set_clean_only_tags.txt",
+            ),
+            {"toxic": "tag 1 or 2 of task 6-2, which is tag 1 of task 6-1"},
+            (
+                "the split `test` (fold 0), which `toxres evaluate` takes unless told otherwise, is the official test "
+                "file, for final figures only; nothing else reads it, the training file makes folds 1 to 4",
+            ),
+            load_poleval_source,
+            "Polish",
         ),
         Source(
             "synthetic",

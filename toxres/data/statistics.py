@@ -18,23 +18,26 @@ LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 
 TRAINING_FOLDS = (2, 3, 4)
 
+ENGLISH = tuple(name for name, source in SOURCES.items() if source.language == "English")
+"""The sources that are looked at side by side."""
+
 _SPECIAL_TOKENS, _EXAMPLE_LENGTH = 2, 120
 
 
 def sources_at_hand() -> dict[str, pd.DataFrame]:
-    """Every named source that can be loaded here, whole (comments of official tests too), by name.
+    """Every English source that can be loaded here, whole (comments of official tests too), by name.
 
     The synthetic corpus is split by templates; its duplicate clusters are looked for here as the others' were.
     """
-    sources = {name: load_comments(name, keep_official=True) for name in SOURCES if available(name)}
+    sources = {name: load_comments(name, keep_official=True) for name in ENGLISH if available(name)}
     written = sources["synthetic"]
     written["cluster"] = clusters(written["id"].tolist(), written["text"].tolist())
     return sources
 
 
 def missing_sources() -> str:
-    """One line for each named source that is not at hand, saying how to get it; "" if none is missing."""
-    return "\n".join(f"{name} is not at hand: {how_to_get(name)}" for name in SOURCES if not available(name))
+    """One line for each English source that is not at hand, saying how to get it; "" if none is missing."""
+    return "\n".join(f"{name} is not at hand: {how_to_get(name)}" for name in ENGLISH if not available(name))
 
 
 def name_sources(sources: Mapping[str, pd.DataFrame]) -> str:
@@ -61,7 +64,7 @@ def overview(sources: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def mapping_table(names: Iterable[str] = SOURCES) -> pd.DataFrame:
+def mapping_table(names: Iterable[str] = ENGLISH) -> pd.DataFrame:
     """How each source's own annotation becomes the six labels: a row a label, a column a source."""
     return pd.DataFrame({name: SOURCES[name].mapping_of_all() for name in names}, index=list(LABELS))
 

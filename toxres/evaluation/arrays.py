@@ -90,6 +90,33 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
     return np.exp(-np.logaddexp(0.0, -logits))
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits (N, L) of exclusive classes to probabilities, without overflow."""
+    logits = np.asarray(logits, dtype=np.float64)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def to_probs(logits: np.ndarray, exclusive: bool) -> np.ndarray:
+    """Logits (N, L) to probabilities: softmax of exclusive classes, sigmoid of independent labels."""
+    return softmax(logits) if exclusive else sigmoid(logits)
+
+
+def decide(probs: np.ndarray, thresholds: np.ndarray, exclusive: bool = False) -> np.ndarray:
+    """Which labels (N, L) are given to a comment.
+
+    Args:
+        probs: (N, L) probabilities.
+        thresholds: (L,) or (N, L). A label is given at `probs >= threshold`; of exclusive classes the one whose
+            probability is highest in proportion to its threshold, so that equal thresholds are the plain argmax.
+        exclusive: Whether the labels are.
+    """
+    if not exclusive:
+        return probs >= thresholds
+    best = np.argmax(probs / np.maximum(thresholds, 1e-12), axis=1)
+    return best[:, None] == np.arange(probs.shape[1])
+
+
 def _matrix(name: str, values: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim != 2:

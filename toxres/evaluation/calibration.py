@@ -5,15 +5,16 @@ Soft targets (rater fractions) are used as they are throughout. Unknown targets 
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from toxres.errors import InputError
-from toxres.evaluation.arrays import as_logits, as_probs, as_targets, known, label_names, sigmoid
+from toxres.evaluation.arrays import as_logits, as_probs, as_targets, known, label_names, sigmoid, softmax, to_probs
 
-Method = Literal["platt", "temperature"]
+Method = Literal["platt", "temperature", "softmax"]
 
 MIN_SLOPE = 0.01
 """Slopes stay above this, so that calibration never changes the order of two comments."""
@@ -21,12 +22,13 @@ MIN_SLOPE = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """Label by label, `probs = sigmoid(slope * logits + intercept)`.
+    """Label by label, `probs = sigmoid(slope * logits + intercept)`; of exclusive classes the softmax of these.
 
     Attributes:
-        method: "platt" (slope and intercept) or "temperature" (slope only, which is 1 / T).
+        method: "platt" (slope and intercept), "temperature" (slope only, which is 1 / T), or for exclusive classes
+            "softmax" (one slope for all of them).
         slope: (L,), above 0: the order of comments never changes.
-        intercept: (L,), 0 for "temperature".
+        intercept: (L,), 0 for "temperature" and "softmax".
         labels: Names of the columns.
     """
 
@@ -37,7 +39,12 @@ class Calibration:
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (N, L) of `logits` (N, L)."""
-        return sigmoid(self.logits(logits))
+        return to_probs(self.logits(logits), self.exclusive)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the labels are exclusive classes."""
+        return self.method == "softmax"
 
     def logits(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits (N, L) of `logits` (N, L)."""
@@ -75,9 +82,9 @@ class Calibration:
         return cls(method, slope, intercept, labels)
 
     @classmethod
-    def identity(cls, labels: Sequence[str]) -> "Calibration":
+    def identity(cls, labels: Sequence[str], exclusive: bool = False) -> "Calibration":
         """The calibration that changes nothing."""
-        return cls("platt", np.ones(len(labels)), np.zeros(len(labels)), tuple(labels))
+        return cls("softmax" if exclusive else "platt", np.ones(len(labels)), np.zeros(len(labels)), tuple(labels))
 
 
 def fit_calibration(
@@ -88,30 +95,36 @@ def fit_calibration(
     labels: Sequence[str] | None = None,
     penalty: float = 1.0,
 ) -> Calibration:
-    """Fit the scaling that minimises log loss on the known rows, label by label.
+    """Fit the scaling that minimises log loss on the known rows, label by label, or of exclusive classes together.
 
-    "temperature" is Guo et al. 2017 ("On calibration of modern neural networks"); "platt" is Platt 1999 with his
-    smoothed targets. Both add `penalty / 2 * ((slope - 1)^2 + intercept^2 / 10)` to the summed loss: a few positives,
-    or perfectly separated ones, then move the scaling little, and on thousands of rows the penalty does not matter.
-    With `penalty=0` they are scikit-learn's. A label with less than one positive's or one negative's worth of targets
-    keeps the identity.
+    "temperature" and "softmax" are Guo et al. 2017 ("On calibration of modern neural networks"), for independent labels
+    and for exclusive classes; "platt" is Platt 1999 with his smoothed targets. They add
+    `penalty / 2 * ((slope - 1)^2 + intercept^2 / 10)` to the summed loss: a few positives, or perfectly separated ones,
+    then move the scaling little, and on thousands of rows the penalty does not matter. With `penalty=0` they are
+    scikit-learn's. A label with less than one positive's or one negative's worth of targets keeps the identity, as do
+    exclusive classes of which fewer than two occur.
 
     Args:
         targets: (N, L) in [0, 1], NaN unknown: validation rows, never the rows that are scored.
         logits: (N, L), not probabilities.
-        method: "platt" or "temperature".
+        method: "platt", "temperature" or "softmax".
         labels: Names of the columns; Jigsaw's six by default.
         penalty: Strength of the pull towards the identity.
 
     Raises:
         InputError: Shapes that do not match, logits that are not finite, or an unknown method.
     """
-    if method not in ("platt", "temperature"):
-        raise InputError(f"unknown calibration method {method!r}; choose one of: platt, temperature")
+    if method not in get_args(Method):
+        raise InputError(f"unknown calibration method {method!r}; choose one of: {', '.join(get_args(Method))}")
     targets = as_targets(targets, labels)
     names = label_names(labels, targets.shape[1])
     logits = as_logits(logits, targets.shape, names)
     slope, intercept = np.ones(len(names)), np.zeros(len(names))
+    if method == "softmax":
+        rows = known(targets).all(axis=1)
+        if (targets[rows].sum(axis=0) >= 1).sum() >= 2:
+            slope[:] = _fit_softmax(targets[rows], logits[rows], penalty)
+        return Calibration(method, slope, intercept, names)
     for i, rows in enumerate(known(targets).T):
         soft = targets[rows, i]
         if soft.sum() >= 1 and (1 - soft).sum() >= 1:
@@ -136,6 +149,19 @@ def _fit(soft: np.ndarray, logits: np.ndarray, method: Method, penalty: float) -
     bounds = [(MIN_SLOPE, None), (None, None)]
     found = minimize(loss, identity, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-9})
     return float(found.x[0]), float(found.x[1])
+
+
+def _fit_softmax(soft: np.ndarray, logits: np.ndarray, penalty: float) -> float:
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, away = parameters[0], parameters - 1
+        scaled = slope * logits
+        probs = softmax(scaled)
+        value = np.sum(logsumexp(scaled, axis=1)) - np.sum(soft * scaled) + 0.5 * penalty * np.sum(away**2)
+        return value / len(soft), (np.sum((probs - soft) * logits) + penalty * away) / len(soft)
+
+    options = {"ftol": 1e-14, "gtol": 1e-9}
+    found = minimize(loss, np.ones(1), jac=True, method="L-BFGS-B", bounds=[(MIN_SLOPE, None)], options=options)
+    return float(found.x[0])
 
 
 class ReliabilityCurve(NamedTuple):

@@ -12,7 +12,16 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from toxres.evaluation.arrays import as_logits, as_probs, as_targets, as_thresholds, known, label_names, positives
+from toxres.evaluation.arrays import (
+    as_logits,
+    as_probs,
+    as_targets,
+    as_thresholds,
+    decide,
+    known,
+    label_names,
+    positives,
+)
 from toxres.evaluation.calibration import expected_calibration_error
 
 MACRO_METRICS = (
@@ -40,11 +49,14 @@ class Evaluation:
             of each; `min_positives`, the fewest positives of a label in the macro AUROC; and `micro_f1_at_half`,
             `micro_f1_tuned`, the F1 of all (row, label) pairs pooled.
         n_rows: Rows scored, known or not.
+        exclusive: The labels are exclusive classes, of which each comment gets one: `f1_at_half` is that of the class
+            with the highest probability, and both micro-F1 are accuracies.
     """
 
     per_label: pd.DataFrame
     macro: dict
     n_rows: int
+    exclusive: bool = False
 
     def to_dict(self) -> dict:
         """The same as plain numbers, strings and dictionaries; NaN becomes None. Ready for JSON."""
@@ -53,6 +65,7 @@ class Evaluation:
             "n_rows": self.n_rows,
             "macro": _plain(self.macro),
             "per_label": {str(label): _plain(row) for label, row in rows.items()},
+            **({"exclusive": True} if self.exclusive else {}),
         }
 
     @classmethod
@@ -62,7 +75,7 @@ class Evaluation:
         frame = frame.apply(lambda column: column.astype(int if column.name in ("support", "positives") else float))
         frame.index.name = "label"
         macro = {key: np.nan if item is None else item for key, item in value["macro"].items()}
-        return cls(frame, macro, value["n_rows"])
+        return cls(frame, macro, value["n_rows"], value.get("exclusive", False))
 
     def table(self) -> str:
         """A table for terminals: a row a label, a row of macro means, and the count of undefined labels."""
@@ -80,6 +93,7 @@ def evaluate_probs(
     labels: Sequence[str] | None = None,
     min_positives: int = 1,
     n_bins: int = 15,
+    exclusive: bool = False,
 ) -> Evaluation:
     """Score probabilities against targets.
 
@@ -92,6 +106,7 @@ def evaluate_probs(
         labels: Names of the columns; Jigsaw's six by default.
         min_positives: A label with fewer positives is left out of the macro AUROC, and counted as such.
         n_bins: Bins of the calibration error.
+        exclusive: The labels are exclusive classes: decisions are those of `arrays.decide`.
 
     Raises:
         InputError: Shapes that do not match, probabilities outside [0, 1] or NaN, targets outside [0, 1].
@@ -104,6 +119,8 @@ def evaluate_probs(
         calibrated = as_probs(calibrated, targets.shape, names, name="calibrated")
 
     is_known, is_positive = known(targets), positives(targets)
+    at_half = decide(probs, np.full(targets.shape, 0.5), exclusive)
+    tuned = decide(probs, cut, exclusive)
     nothing = np.full(len(names), np.nan)
     columns = {}
     columns["support"] = is_known.sum(axis=0)
@@ -111,10 +128,10 @@ def evaluate_probs(
     columns["prevalence"] = _divide(columns["positives"], columns["support"])
     columns["auroc"] = auroc(targets, probs, labels=names)
     columns["ap"] = average_precision(targets, probs, labels=names)
-    columns["f1_at_half"] = f1(targets, probs, labels=names)
-    columns["f1_tuned"] = nothing if thresholds is None else f1(targets, probs, cut, labels=names)
+    columns["f1_at_half"] = f1(targets, at_half, labels=names)
+    columns["f1_tuned"] = nothing if thresholds is None else f1(targets, tuned, labels=names)
     columns["threshold"] = np.array([_median(cut[rows, i]) for i, rows in enumerate(is_known.T)])
-    columns["precision"], columns["recall"] = _precision_recall(is_positive, probs >= cut, is_known)
+    columns["precision"], columns["recall"] = _precision_recall(is_positive, tuned, is_known)
     columns["brier"] = brier(targets, probs, labels=names)
     columns["ece"] = expected_calibration_error(targets, probs, n_bins, labels=names)
     columns["brier_calibrated"] = nothing if calibrated is None else brier(targets, calibrated, labels=names)
@@ -124,9 +141,9 @@ def evaluate_probs(
 
     per_label = pd.DataFrame(columns, index=pd.Index(names, name="label"))
     macro = macro_means(per_label, min_positives)
-    macro["micro_f1_at_half"] = micro_f1(targets, probs, labels=names)
-    macro["micro_f1_tuned"] = float("nan") if thresholds is None else micro_f1(targets, probs, cut, labels=names)
-    return Evaluation(per_label, macro, len(targets))
+    macro["micro_f1_at_half"] = micro_f1(targets, at_half, labels=names)
+    macro["micro_f1_tuned"] = float("nan") if thresholds is None else micro_f1(targets, tuned, labels=names)
+    return Evaluation(per_label, macro, len(targets), exclusive)
 
 
 def macro_means(per_label: pd.DataFrame, min_positives: int = 1) -> dict:

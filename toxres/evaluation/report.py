@@ -29,14 +29,18 @@ TITLES = {
 COMPARED = ("auroc", "ap", "f1_at_half", "f1_tuned", "micro_f1_tuned", "ece", "ece_calibrated")
 """The macro means that `compare_table` shows."""
 
+EXCLUSIVE_TITLES = {"f1_at_half": "F1 argmax", "micro_f1_tuned": "accuracy tuned"}
+"""What some of them are called where the labels are exclusive classes."""
+
 OPTIONAL = ("f1_tuned", "brier_calibrated", "ece_calibrated")
 """Metrics that are NaN throughout when no thresholds or no calibrated probabilities were given."""
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
     """One evaluation as aligned text: a row a label, the macro means, and how many labels each mean leaves out."""
-    frame = evaluation.per_label.drop(columns="brier_calibrated").rename(columns=TITLES).astype(object)
-    frame.loc["macro"] = {name: evaluation.macro.get(key, "") for key, name in TITLES.items() if name in frame}
+    titles = TITLES | (EXCLUSIVE_TITLES if evaluation.exclusive else {})
+    frame = evaluation.per_label.drop(columns="brier_calibrated").rename(columns=titles).astype(object)
+    frame.loc["macro"] = {name: evaluation.macro.get(key, "") for key, name in titles.items() if name in frame}
     frame = frame.drop(columns=[title for title in frame if _all_nan(frame[title])])
     return f"{format_table(frame)}\n\n{undefined_note({'': evaluation})}"
 
@@ -65,7 +69,8 @@ def compare_table(evaluations: Mapping[str, Evaluation], *, title: str = "") -> 
         evaluations: By the name to print.
         title: A line above the table; say there where the data came from.
     """
-    frame = comparison_frame(evaluations).drop(columns="undefined").astype(object).rename(columns=TITLES)
+    titles = TITLES | (EXCLUSIVE_TITLES if any(item.exclusive for item in evaluations.values()) else {})
+    frame = comparison_frame(evaluations).drop(columns="undefined").astype(object).rename(columns=titles)
     frame = frame.drop(columns=[column for column in frame if _all_nan(frame[column])])
     lines = [title, ""] if title else []
     return "\n".join([*lines, format_table(frame, corner="model"), "", undefined_note(evaluations)])

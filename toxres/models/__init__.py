@@ -5,7 +5,15 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelF
 from toxres.models.awd_lstm import AwdLstmConfig, AwdLstmForCausalLM, AwdLstmModel
 from toxres.models.configuration import ToxicityConfig
 from toxres.models.encoders import Encoder, load_encoder
-from toxres.models.losses import build_loss, masked_mean, positive_weights, sigmoid_focal_loss
+from toxres.models.losses import (
+    build_loss,
+    class_cross_entropy,
+    class_weights,
+    loss_weights,
+    masked_mean,
+    positive_weights,
+    sigmoid_focal_loss,
+)
 from toxres.models.tokenizer import NormalizingTokenizer, extend_embeddings
 from toxres.models.toxicity import ToxicityModel, ToxicityOutput
 
@@ -28,8 +36,11 @@ __all__ = [
     "ToxicityModel",
     "ToxicityOutput",
     "build_loss",
+    "class_cross_entropy",
+    "class_weights",
     "extend_embeddings",
     "load_encoder",
+    "loss_weights",
     "masked_mean",
     "positive_weights",
     "sigmoid_focal_loss",

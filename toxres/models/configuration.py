@@ -18,6 +18,8 @@ class ToxicityConfig(PreTrainedConfig):
         pooling: "cls", "mean" or "attention": how `hidden_states` (B, T, D) become `pooled` (B, D).
         head: "linear" or "residual": how `pooled` (B, D) becomes `logits` (B, L).
         head_dropout: Dropout before the last layer of the head.
+
+    `id2label` names the six labels and `problem_type` is "multi_label_classification" unless told otherwise.
     """
 
     model_type = "toxicity"
@@ -29,7 +31,10 @@ class ToxicityConfig(PreTrainedConfig):
     head_dropout: float = 0.1
 
     def __post_init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("id2label", dict(enumerate(LABELS)))
-        kwargs.setdefault("label2id", {label: index for index, label in kwargs["id2label"].items()})
-        kwargs.setdefault("problem_type", "multi_label_classification")
+        if self.id2label is None:
+            self.id2label = dict(enumerate(LABELS))
+        if self.label2id is None:
+            self.label2id = {label: int(index) for index, label in self.id2label.items()}
+        if self.problem_type is None:
+            self.problem_type = "multi_label_classification"
         super().__post_init__(**kwargs)

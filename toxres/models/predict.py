@@ -7,7 +7,6 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from toxres.data.batching import CommentDataset, PadCollator, length_batches
-from toxres.labels import LABELS
 
 
 @torch.inference_mode()
@@ -30,7 +29,7 @@ def predict_logits(
     model.eval()
     dataset = CommentDataset(texts, tokenizer, max_length)
     collate = PadCollator(tokenizer.pad_token_id)
-    logits = np.zeros((len(dataset), model.config.num_labels or len(LABELS)), dtype=np.float32)
+    logits = np.zeros((len(dataset), model.config.num_labels), dtype=np.float32)
     for rows in length_batches(dataset.lengths, max_tokens):
         batch = collate([dataset[row] for row in rows])
         output = model(**{name: tensor.to(model.device) for name, tensor in batch.items()})

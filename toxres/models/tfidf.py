@@ -37,7 +37,7 @@ class TfidfModel:
             ]
         )
         self.coef = np.zeros((len(LABELS), 0), dtype=np.float32)
-        self.intercept = np.zeros(len(LABELS), dtype=np.float32)
+        self.intercept = np.zeros(len(LABELS), dtype=np.float32)  # fit() makes one a column of its targets
 
     def fit(self, texts: Sequence[str], targets: np.ndarray) -> "TfidfModel":
         """Fit on N texts and N x L targets (NaN unknown; soft ones count from 0.5). Returns itself.
@@ -51,8 +51,9 @@ class TfidfModel:
             matrix = csr_matrix(self.features.fit_transform(list(texts)))
         except ValueError as error:
             raise InputError(f"tfidf can't be fitted on {len(texts)} comments ({error}); give it more text") from error
-        self.coef = np.zeros((len(LABELS), matrix.shape[1]), dtype=np.float32)
-        for index in range(len(LABELS)):
+        self.coef = np.zeros((targets.shape[1], matrix.shape[1]), dtype=np.float32)
+        self.intercept = np.zeros(targets.shape[1], dtype=np.float32)
+        for index in range(targets.shape[1]):
             known = ~np.isnan(targets[:, index])
             positive = targets[known, index] >= 0.5
             if positive.all() or not positive.any():
@@ -66,11 +67,11 @@ class TfidfModel:
     def predict_logits(self, texts: Sequence[str]) -> np.ndarray:
         """Logits, not probabilities: N x L, float32."""
         if not len(texts):
-            return np.zeros((0, len(LABELS)), dtype=np.float32)
+            return np.zeros((0, len(self.intercept)), dtype=np.float32)
         return (self.features.transform(list(texts)) @ self.coef.T + self.intercept).astype(np.float32)
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Probabilities, N x L. Balanced weights make them too high; calibrate them before use as such."""
+        """Probabilities of each label on its own, N x L. Balanced weights make them too high; calibrate them."""
         return 1 / (1 + np.exp(-self.predict_logits(texts)))
 
     def save(self, folder: Path) -> None:

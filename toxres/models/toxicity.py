@@ -11,9 +11,10 @@ from toxres.config import Recipe
 from toxres.models.configuration import ToxicityConfig
 from toxres.models.encoders import Encoder, load_encoder, without_pooler
 from toxres.models.heads import HEADS
-from toxres.models.losses import binary_cross_entropy, masked_mean
+from toxres.models.losses import binary_cross_entropy, class_cross_entropy, masked_mean
 from toxres.models.pooling import POOLINGS
 from toxres.models.tokenizer import NormalizingTokenizer, extend_embeddings
+from toxres.tasks import TYPES, task_of
 
 
 @dataclasses.dataclass
@@ -21,7 +22,8 @@ class ToxicityOutput(ModelOutput):
     """Output of a `ToxicityModel`.
 
     Attributes:
-        loss: Masked binary cross-entropy, only when `labels` are given (a recipe's own loss is the trainer's).
+        loss: Masked cross-entropy, binary or of exclusive classes as the configuration's `problem_type` says, only when
+            `labels` are given (a recipe's own loss is the trainer's).
         logits: B x L, logits, not probabilities.
         pooled: B x D, only when asked for.
         attention_weights: B x T, the pooling's share of each token; sums to 1, 0 on padding; only when asked for.
@@ -38,7 +40,7 @@ class ToxicityOutput(ModelOutput):
 
 
 class ToxicityModel(PreTrainedModel):
-    """An encoder, a pooling and a head over the six labels.
+    """An encoder, a pooling and a head over the labels of a task: the six, unless the configuration names others.
 
     Example:
         >>> from toxres.config import CUSTOM
@@ -89,8 +91,8 @@ class ToxicityModel(PreTrainedModel):
         """A model with a pre-trained encoder and a fresh pooling and head (seeded by torch's generator).
 
         Args:
-            recipe: Its `pooling`, `head` and `normalisation` are read. With normalisation the encoder gets embeddings
-                for the tokens it puts in, unless the encoder is a language model that has learned with them.
+            recipe: Its `task`, `pooling`, `head` and `normalisation` are read. With normalisation the encoder gets
+                embeddings for the tokens it puts in, unless it is a language model that has learned with them.
             encoder: See `load_encoder`.
             dropout: Dropout inside the encoder; None keeps the encoder's own.
 
@@ -104,7 +106,14 @@ class ToxicityModel(PreTrainedModel):
         if recipe.normalisation and not recipe.language_model:
             tokenizer = NormalizingTokenizer.from_tokenizer(loaded.tokenizer, recipe.normalisation)
             loaded = Encoder(extend_embeddings(loaded.model, tokenizer), tokenizer)
-        config = ToxicityConfig(encoder=loaded.model.config, pooling=recipe.pooling, head=recipe.head)
+        task = task_of(recipe)
+        config = ToxicityConfig(
+            encoder=loaded.model.config,
+            pooling=recipe.pooling,
+            head=recipe.head,
+            id2label=dict(enumerate(task.labels)),
+            problem_type=task.problem_type,
+        )
         model = cls(config)
         model.encoder = without_pooler(loaded.model)
         return Encoder(model, loaded.tokenizer)
@@ -129,7 +138,7 @@ class ToxicityModel(PreTrainedModel):
             attention_mask: B x T, 1 on tokens, 0 on padding; all ones by default.
             token_type_ids: B x T, for encoders that have them.
             position_ids: B x T; None lets the encoder count.
-            labels: B x L targets in [0, 1], NaN where unknown.
+            labels: B x L targets in [0, 1], NaN where unknown; of exclusive classes too.
             output_attention_weights: Also return `pooled` and the pooling's `attention_weights`.
             output_hidden_states: Also return the encoder's hidden states.
             output_attentions: Also return the encoder's own attentions (attention must be "eager").
@@ -159,7 +168,10 @@ class ToxicityModel(PreTrainedModel):
         logits = self.head(pooled.pooled)
         loss = None
         if labels is not None:
-            loss = masked_mean(binary_cross_entropy, logits, labels)
+            exclusive = self.config.problem_type == TYPES.problem_type
+            loss = (
+                class_cross_entropy(logits, labels) if exclusive else masked_mean(binary_cross_entropy, logits, labels)
+            )
         output = ToxicityOutput(
             loss=loss,
             logits=logits,
@@ -171,12 +183,14 @@ class ToxicityModel(PreTrainedModel):
         return output if return_dict else output.to_tuple()
 
     def set_prior(self, prevalence: Tensor) -> None:
-        """Start the last layer's bias at each label's log-odds (Lin et al. 2017, section 4.1).
+        """Start the last layer's bias at each label's log-odds (Lin et al. 2017, section 4.1), or each class's log.
 
         Args:
             prevalence: L shares of positives in training, in [0, 1]; kept between 0.001 and 0.999. NaN leaves a label.
         """
         bias = self.head.out.bias
-        logits = torch.logit(prevalence.to(bias), eps=1e-3)
+        prevalence = prevalence.to(bias)
+        exclusive = self.config.problem_type == TYPES.problem_type
+        logits = torch.log(prevalence.clamp(min=1e-3)) if exclusive else torch.logit(prevalence, eps=1e-3)
         with torch.no_grad():
             bias.copy_(torch.where(torch.isnan(logits), bias, logits))

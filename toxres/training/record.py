@@ -37,7 +37,7 @@ def describe_run(
         language_model: Of `describe_language_model`, where the encoder is one.
     """
     defining = {
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": recipe.to_dict(),
         "preset": dataclasses.asdict(preset),
         "sources": rows.sources,
         "rows_sha256": rows.sha256,

@@ -10,22 +10,26 @@ import pandas as pd
 from toxres.config import Preset
 from toxres.data import drop_overlap, load_comments, ninety_ten, targets
 from toxres.data.splits import OFFICIAL_FOLD, TEST_FOLD, VALIDATION_FOLD, compute_folds
+from toxres.data.tasks import need_two_classes, with_task
 from toxres.errors import InputError
 from toxres.labels import LABELS
+from toxres.tasks import TOXICITY, Task
 
 
 class TrainingRows(NamedTuple):
     """The comments of one run.
 
     Attributes:
-        train: Training comments of all sources, in the schema of `toxres.data.schema`.
+        train: Training comments of all sources, in the schema of `toxres.data.schema`, with the task's own columns.
         validation: Validation comments of the first source, or None.
         sources: For each source its name, origin, SHA-256 and number of training comments, for `run.json`.
+        labels: The task's.
     """
 
     train: pd.DataFrame
     validation: pd.DataFrame | None
     sources: list[dict]
+    labels: tuple[str, ...] = LABELS
 
     @property
     def sha256(self) -> str:
@@ -36,7 +40,7 @@ class TrainingRows(NamedTuple):
                 continue
             for row in frame[["id", "text"]].itertuples(index=False):
                 digest.update(f"{row.id}\0{row.text}\0".encode("utf-8", "surrogatepass"))
-            digest.update(np.nan_to_num(targets(frame), nan=-1.0).astype("<f4").tobytes())
+            digest.update(np.nan_to_num(targets(frame, self.labels), nan=-1.0).astype("<f4").tobytes())
         return digest.hexdigest()
 
 
@@ -48,6 +52,7 @@ def select_rows(
     validation_fold: int | None = VALIDATION_FOLD,
     held_out: Sequence[str] = (),
     need_labels: bool = True,
+    task: Task = TOXICITY,
 ) -> TrainingRows:
     """The rows of one run.
 
@@ -63,10 +68,12 @@ def select_rows(
         validation_fold: Fold of the first source for validation; None is no validation, and the fold is trained on.
         held_out: Sources of which no comment may be trained on, exactly or nearly.
         need_labels: Refuse rows of which no label is known; a language model needs none.
+        task: What is to be learned; its targets are added to the rows (see `with_task`).
 
     Raises:
         InputError: A source isn't there, is named twice, or leaves no training or validation comments, no label of any
-            training comment is known, one fold is to be both test and validation, or the seed is out of range.
+            training comment is known or all are of one class, one fold is to be both test and validation, or the seed
+            is out of range.
     """
     if len(set(sources)) < len(sources) or not sources:
         raise InputError(f"sources {','.join(sources)!r}: name at least one source, and each only once")
@@ -74,7 +81,7 @@ def select_rows(
         raise InputError(f"seed {seed}: is no seed; give a whole number from 0 to {(1 << 32) - 1}")
     if test_fold is not None and test_fold == validation_fold and preset.split == "folds":
         raise InputError(f"fold {test_fold} is both test_fold and validation_fold; choose two, or None for one")
-    first = _with_folds(load_comments(sources[0]))
+    first = _with_folds(with_task(load_comments(sources[0]), task, sources[0], need=need_labels), task)
     if preset.split == "90/10":
         if len(first) < 2:
             raise InputError(f"source {sources[0]!r}: too few comments to split 90/10; give it more comments")
@@ -90,7 +97,7 @@ def select_rows(
     if validation is not None and preset.max_rows is not None:
         validation = _limit(validation, max(1, preset.max_rows // 3), seed)
     for name in sources[1:]:
-        auxiliary = _with_folds(load_comments(name))
+        auxiliary = _with_folds(with_task(load_comments(name), task, name, need=need_labels), task)
         auxiliary = auxiliary[auxiliary["fold"] != TEST_FOLD]
         frames.append(_limit(drop_overlap(auxiliary, kept_out), preset.max_rows_auxiliary, seed))
     for name in held_out:
@@ -105,21 +112,32 @@ def select_rows(
     for entry in manifest:
         if not entry["rows"]:
             raise InputError(f"source {entry['name']!r}: no training comments are left; take another source")
-    if need_labels and all(np.isnan(targets(frame)).all() for frame in frames):
+    if need_labels and all(np.isnan(targets(frame, task.labels)).all() for frame in frames):
+        needed = task.enforced or task.labels
         raise InputError(
             f"source {sources[0]!r}: no label of any training comment is known; add at least one of the columns "
-            f"{', '.join(LABELS)}"
+            f"{', '.join(needed)}"
         )
     train = pd.concat([frame.assign(source=entry["name"]) for entry, frame in zip(manifest, frames, strict=True)])
+    if need_labels:
+        need_two_classes(targets(train, task.labels), task, f"source {', '.join(map(repr, sources))}")
     return TrainingRows(
-        train.reset_index(drop=True), None if validation is None else validation.reset_index(drop=True), manifest
+        train.reset_index(drop=True),
+        None if validation is None else validation.reset_index(drop=True),
+        manifest,
+        task.labels,
     )
 
 
-def _with_folds(comments: pd.DataFrame) -> pd.DataFrame:
+def _with_folds(comments: pd.DataFrame, task: Task = TOXICITY) -> pd.DataFrame:
+    """The comments outside official test files, with folds; where these are computed, stratified by the task."""
     if "fold" not in comments:
         attrs = dict(comments.attrs)
-        comments = comments.assign(fold=compute_folds(comments)["fold"].to_numpy())
+        strata = comments
+        if task != TOXICITY:
+            columns = zip(LABELS, targets(comments, task.labels).T, strict=False)
+            strata = comments.assign(**dict.fromkeys(LABELS, np.float32("nan")) | dict(columns))
+        comments = comments.assign(fold=compute_folds(strata)["fold"].to_numpy())
         comments.attrs = attrs
     return comments[comments["fold"] != OFFICIAL_FOLD]
 

@@ -21,15 +21,15 @@ from toxres.data.batching import CommentDataset
 from toxres.data.documents import Corpus
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.errors import InputError
-from toxres.evaluation.arrays import sigmoid
+from toxres.evaluation.arrays import to_probs
 from toxres.evaluation.calibration import Calibration, fit_calibration
 from toxres.evaluation.metrics import evaluate_probs
-from toxres.evaluation.thresholds import tune_thresholds
+from toxres.evaluation.thresholds import tune_class_thresholds, tune_thresholds
 from toxres.files import atomic_path, need_writable, read_json, write_json
-from toxres.labels import LABELS
-from toxres.models import ToxicityModel, build_loss, positive_weights
+from toxres.models import ToxicityModel, build_loss, loss_weights
 from toxres.models.predict import predict_logits
 from toxres.models.tfidf import TfidfModel
+from toxres.tasks import Task, task_of
 from toxres.training.layers import freeze
 from toxres.training.record import describe_run, provenance
 from toxres.training.rows import TrainingRows, select_rows
@@ -46,7 +46,7 @@ class Fitted(NamedTuple):
         model: With its best or last weights.
         tokenizer: None where the model needs none.
         history: The trainer's log.
-        logits: Of the validation comments (N, 6), or None without validation.
+        logits: Of the validation comments (N, L), or None without validation.
     """
 
     model: ToxicityModel | TfidfModel
@@ -102,11 +102,13 @@ def train(
         The checkpoint folder.
 
     Raises:
-        InputError: Unknown names, unusable data, or `out` holds something else or cannot be written.
+        InputError: Unknown names, unusable data, data without the task's targets, or `out` holds something else or
+            cannot be written.
     """
     recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
     preset = preset if isinstance(preset, Preset) else get_preset(preset)
     sources = [sources] if isinstance(sources, str) else list(sources)
+    task = task_of(recipe)
     out = Path(out)
     need_writable(out, folder=True)
     partial = out.with_name(out.name + ".partial")
@@ -127,7 +129,7 @@ def train(
         else:
             if language_model is None:
                 _need_one_process(recipe)
-                words = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
+                words = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
                 language_model = learn_language(
                     recipe, preset, words.train["text"].tolist(), own, seed=seed, corpus=corpus,
                     validation=None if words.validation is None else words.validation["text"].tolist(),
@@ -142,9 +144,9 @@ def train(
         if taken:
             # A finished run is returned even if its first stage is gone: what that was can be told without it.
             fold = None if preset.split == "90/10" else TEST_FOLD
-            rows = select_rows(auxiliary, first, seed, fold, None, sources)
+            rows = select_rows(auxiliary, first, seed, fold, None, sources, task=task)
             initial = _initial(describe_run(recipe, first, rows, seed, fold, None, None, learned))
-            rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
+            rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
             description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
             if has_key(out, description["key"]):
                 return out
@@ -153,7 +155,7 @@ def train(
             replace=replace, validation_fold=None, held_out=sources, language_model=language_model,
             save_steps=save_steps, progress=progress,
         )  # fmt: skip
-    rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out)
+    rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
     initial = None if init is None else _initial(load_checkpoint(init).run)
     description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
     if taken and has_key(out, description["key"]):
@@ -166,7 +168,7 @@ def train(
         started = time.monotonic()
         try:
             if recipe.family == "tfidf":
-                model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train))
+                model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train, rows.labels))
                 logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
                 fitted = Fitted(model, None, [], logits)
             else:
@@ -175,7 +177,7 @@ def train(
             if leader:
                 seconds = round(time.monotonic() - started, 1)
                 description |= {"seconds": seconds, **provenance(), "history": fitted.history}
-                _write(out, fitted, description, rows)
+                _write(out, fitted, description, rows, task)
         except BaseException:
             if leader and latest_state(partial / "trainer", _processes()) is None:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -189,7 +191,7 @@ def train(
 
 def _is_run_of(folder: Path, recipe: Recipe, preset: Preset, seed: int) -> bool:
     """Whether a folder holds a run of these settings, as far as can be said before any comment is read."""
-    wanted = {"recipe": dataclasses.asdict(recipe), "preset": dataclasses.asdict(preset), "seed": seed}
+    wanted = {"recipe": recipe.to_dict(), "preset": dataclasses.asdict(preset), "seed": seed}
     wanted = json.loads(json.dumps(wanted))
     try:
         run = read_json(folder / RUN)
@@ -232,7 +234,7 @@ def _fit(
     transformers.set_seed(seed)
     model, tokenizer = ToxicityModel.from_recipe(recipe, encoder, preset.dropout)
     tokenizer.model_max_length = preset.max_length
-    train_targets = torch.tensor(targets(rows.train))
+    train_targets = torch.tensor(targets(rows.train, rows.labels))
     if init is not None:
         _start_from(model, init)
     elif preset.prior_bias:
@@ -243,7 +245,7 @@ def _fit(
         freeze(model, preset)
 
     def dataset(frame):
-        return CommentDataset(frame["text"].tolist(), tokenizer, preset.max_length, targets(frame))
+        return CommentDataset(frame["text"].tolist(), tokenizer, preset.max_length, targets(frame, rows.labels))
 
     trainer = build_trainer(
         model,
@@ -251,7 +253,7 @@ def _fit(
         preset,
         dataset(rows.train),
         None if rows.validation is None else dataset(rows.validation),
-        build_loss(recipe, positive_weights(train_targets, recipe.max_pos_weight)),
+        build_loss(recipe, loss_weights(recipe, train_targets)),
         tokenizer.pad_token_id,
         folder / "trainer",
         seed,
@@ -276,15 +278,20 @@ def _start_from(model: ToxicityModel, init: str | Path) -> None:
         raise InputError(f"{init}: its pooling, head or encoder is not this recipe's; start from another") from error
 
 
-def _write(out: Path, fitted: Fitted, run: dict, rows: TrainingRows) -> None:
+def _write(out: Path, fitted: Fitted, run: dict, rows: TrainingRows, task: Task) -> None:
     """Write the checkpoint folder: weights, tokenizer, labels, calibration, thresholds, record."""
-    calibration, thresholds = Calibration.identity(LABELS), np.full(len(LABELS), 0.5)
+    labels = task.labels
+    calibration = Calibration.identity(labels, task.exclusive)
+    thresholds = np.full(len(labels), 1 / len(labels) if task.exclusive else 0.5)
     model, tokenizer, _, logits = fitted
     if logits is not None:
-        truth = targets(rows.validation)
-        probs = sigmoid(logits)
-        calibration, thresholds = fit_calibration(truth, logits), tune_thresholds(truth, probs)
-        run = run | {"validation": evaluate_probs(truth, probs, thresholds, calibration.apply(logits)).to_dict()}
+        truth = targets(rows.validation, labels)
+        probs = to_probs(logits, task.exclusive)
+        calibration = fit_calibration(truth, logits, "softmax" if task.exclusive else "platt", labels=labels)
+        thresholds = (tune_class_thresholds if task.exclusive else tune_thresholds)(truth, probs, labels=labels)
+        calibrated = calibration.apply(logits)
+        found = evaluate_probs(truth, probs, thresholds, calibrated, labels=labels, exclusive=task.exclusive)
+        run = run | {"validation": found.to_dict()}
     with atomic_path(out) as folder:
         folder.mkdir()
         if isinstance(model, TfidfModel):
@@ -294,7 +301,7 @@ def _write(out: Path, fitted: Fitted, run: dict, rows: TrainingRows) -> None:
             tokenizer.save_pretrained(folder)
             # safetensors makes a file that no other user can read.
             (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
-        write_json(folder / LABELS_FILE, list(LABELS))
+        write_json(folder / LABELS_FILE, list(labels))
         write_json(folder / CALIBRATION, calibration.to_dict())
-        write_json(folder / THRESHOLDS, dict(zip(LABELS, thresholds.tolist(), strict=True)))
+        write_json(folder / THRESHOLDS, dict(zip(labels, thresholds.tolist(), strict=True)))
         write_json(folder / RUN, run)

@@ -14,7 +14,9 @@ from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, Trainin
 
 from toxres.config import Preset, Recipe
 from toxres.data.batching import CommentDataset, PadCollator
+from toxres.evaluation.arrays import decide, softmax
 from toxres.models.losses import Loss
+from toxres.tasks import task_of
 from toxres.training.layers import layer_groups
 from toxres.training.schedules import slanted_triangular
 
@@ -55,15 +57,29 @@ def mixed_precision(preset: Preset) -> dict[str, bool]:
 
 def validation_scores(prediction: EvalPrediction) -> dict[str, float]:
     """Macro average precision and macro F1 at 0.5 over the labels that are defined, for choosing a checkpoint."""
-    logits, targets = prediction.predictions, prediction.label_ids
-    logits = logits[0] if isinstance(logits, tuple) else logits
+    logits = _logits(prediction)
+    return _macro_scores(logits, logits >= 0, prediction.label_ids)
+
+
+def class_validation_scores(prediction: EvalPrediction) -> dict[str, float]:
+    """The same of exclusive classes, with the F1 of the most probable one."""
+    probs = softmax(_logits(prediction))
+    return _macro_scores(probs, decide(probs, np.full(probs.shape[1], 0.5), True), prediction.label_ids)
+
+
+def _logits(prediction: EvalPrediction) -> np.ndarray:
+    logits = prediction.predictions
+    return logits[0] if isinstance(logits, tuple) else logits
+
+
+def _macro_scores(ranked: np.ndarray, decisions: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     aps, f1s = [], []
-    for scores, column in zip(logits.T, targets.T, strict=True):
+    for scores, decided, column in zip(ranked.T, decisions.T, targets.T, strict=True):
         known = ~np.isnan(column)
         positive = column[known] >= 0.5
         if positive.any() and not positive.all():
             aps.append(average_precision_score(positive, scores[known]))
-            f1s.append(f1_score(positive, scores[known] >= 0, zero_division=0.0))
+            f1s.append(f1_score(positive, decided[known], zero_division=0.0))
     return {"macro_ap": float(np.mean(aps)) if aps else 0.0, "macro_f1": float(np.mean(f1s)) if f1s else 0.0}
 
 
@@ -193,7 +209,7 @@ def build_trainer(
         train_dataset=train,
         eval_dataset=validation,
         data_collator=PadCollator(pad_token_id),
-        compute_metrics=validation_scores,
+        compute_metrics=validation_scores if not task_of(recipe).exclusive else class_validation_scores,
         loss_function=loss_function,
         optimizers=(optimizer, build_scheduler(optimizer, recipe, total)),
         callbacks=[EarlyStoppingCallback(preset.patience)] if patient else None,
