@@ -190,10 +190,13 @@ def test_bits_per_character():
 
 def test_steps_come_after_what_they_need_and_seeds_last():
     found = steps(2)
-    assert [step.strategy for step in found[:4]] == ["language"] * 4
-    assert [step.seed for step in found] == [0] * 11 + [1] * 7
-    assert len({step.name for step in found}) == 18
-    assert steps(2)[:11] == steps(1)
+    assert [step.name for step in found[:4]] == [
+        *("tfidf-own-wikipedia-seed0", "tfidf-own-news-seed0", "tfidf-own-twitter-seed0", "tfidf-pooled-seed0")
+    ]
+    assert [step.strategy for step in found[4:8]] == ["language"] * 4
+    assert [step.seed for step in found] == [0] * 15 + [1] * 7
+    assert len({step.name for step in found}) == 22
+    assert steps(2)[:15] == steps(1)
 
 
 def test_the_preset_gives_each_group_as_many_comments(monkeypatch):
@@ -263,6 +266,7 @@ def scores_of(step: Step) -> pd.DataFrame:
 
 def test_every_model_scores_every_groups_test_fold(finished):
     names = ["own-chess", "own-cooks", POOLED, "shared-chess", "shared-cooks"]
+    names += ["tfidf-own-chess", "tfidf-own-cooks", "tfidf-pooled"]
     languages = [f"language-{name}-seed0.json" for name in ("chess", "cooks", POOLED)]
     wanted = sorted([*languages, *(f"{name}-seed0.{kind}" for name in names for kind in ("csv", "json"))])
     assert sorted(path.name for path in groups.RESULTS.iterdir()) == wanted
@@ -275,7 +279,12 @@ def test_every_model_scores_every_groups_test_fold(finished):
 
 
 def test_the_scores_are_the_checkpoints_own(finished):
-    for step in (Step("own", "chess"), Step("shared", "cooks"), Step(POOLED, POOLED)):
+    for step in (
+        Step("own", "chess"),
+        Step("shared", "cooks"),
+        Step(POOLED, POOLED),
+        Step("own", "chess", recipe="tfidf"),
+    ):
         for group in groups.GROUPS:
             probs = load_checkpoint(step.folder).predict_proba(groups.tested(group)["text"].tolist())
             rows = scores_of(step)
@@ -291,7 +300,10 @@ def test_each_strategy_has_the_language_model_and_the_comments_it_is_named_for(f
             unseen = [load_comments(name) for name in names]
             assert record["corpus"]["texts"] == sum((frame["fold"] != 0).sum() for frame in unseen), "all but the tests"
             continue
-        assert record["language_model"]["key"] == language[step.group if step.strategy == "own" else POOLED], step
+        assert record["recipe"] == step.recipe
+        if step.recipe == "ulmfit":
+            assert record["language_model"]["key"] == language[step.group if step.strategy == "own" else POOLED], step
+        assert ("language_model" in record) == (step.recipe == "ulmfit")
         assert [(entry["name"], entry["rows"]) for entry in record["sources"]] == [(name, 64) for name in names]
         assert record["labels"] == (["toxic", "threat"] if names == ["cooks"] else list(LABELS))
     assert len(language) == len(set(language.values())) == 3
@@ -349,24 +361,36 @@ def test_the_summary_has_the_right_orientation_and_nothing_unknown(finished, cap
     assert main(["--summary"]) == 0
     printed = capsys.readouterr().out.splitlines()
     summary = json.loads(groups_summary.summary_path().read_text())
-    assert len(printed) == len(summary["winners"]) == 4 and printed[0] == summary["winners"][0]["sentence"]
-    matrix = groups_summary.matrix_of(summary["transfer"]["toxic"]["ap"]["own"])
+    winners = [winner["sentence"] for recipe in ("ulmfit", "tfidf") for winner in summary["recipes"][recipe]["winners"]]
+    assert [line.split(": ", 1)[1] for line in printed] == winners and len(winners) == 8
     truth = load_comments("cooks", split="test")["toxic"]
-    for trained, step in (("chess", Step("own", "chess")), (POOLED, Step(POOLED, POOLED))):
-        table = scores_of(step)
-        wanted = average_precision_score(truth, table.loc[table["group"] == "cooks", "toxic"])
-        assert matrix.loc[(trained, "cooks"), "score"] == pytest.approx(wanted)
-    assert set(matrix.index) == {(row, column) for row in ("chess", "cooks", POOLED) for column in ("chess", "cooks")}
-    insult = groups_summary.matrix_of(summary["transfer"]["insult"]["ap"]["own"])
-    assert set(insult.index) == {("chess", "chess"), (POOLED, "chess")}, "cooks knows no insult"
-    assert summary["record"]["seeds"] == 1 and summary["record"]["rows_each"] == 64
+    for recipe, found in summary["recipes"].items():
+        matrix = groups_summary.matrix_of(found["transfer"]["toxic"]["ap"]["own"])
+        for trained in ("chess", POOLED):
+            table = scores_of(Step(POOLED if trained == POOLED else "own", trained, recipe=recipe))
+            wanted = average_precision_score(truth, table.loc[table["group"] == "cooks", "toxic"])
+            assert matrix.loc[(trained, "cooks"), "score"] == pytest.approx(wanted)
+        assert list(matrix.index) == [(row, to) for row in ("chess", "cooks", POOLED) for to in ("chess", "cooks")]
+        insult = groups_summary.matrix_of(found["transfer"]["insult"]["ap"]["own"])
+        assert set(insult.index) == {("chess", "chess"), (POOLED, "chess")}, "cooks knows no insult"
+        assert found["record"]["seeds"] == 1 and found["record"]["rows_each"] == 64
+    matrix = groups_summary.matrix_of(summary["recipes"]["ulmfit"]["transfer"]["toxic"]["ap"]["shared"])
     dots = groups_summary.strategy_scores(summary, "ap")
-    assert dots.loc[("shared", "cooks"), "score"] == pytest.approx(
-        groups_summary.matrix_of(summary["transfer"]["toxic"]["ap"]["shared"]).loc[("cooks", "cooks"), "score"]
-    )
-    assert "64 labelled a group, one seed" in groups_summary.told_origin(summary)
-    assert "language models of every training comment" in groups_summary.told_origin(summary, language=True)
+    assert dots.loc[("shared", "cooks"), "score"] == matrix.loc[("cooks", "cooks"), "score"]
+    assert {name for name, _ in groups_summary.strategy_scores(summary, "ap", recipe="tfidf").index} == {"own", POOLED}
+    assert groups_summary.told_origin(summary).startswith("ULMFiT, small; test comments: ")
+    assert "64 labelled a group, one seed; " in groups_summary.told_origin(summary)
+    assert "64 labelled a group; " in groups_summary.told_origin(summary, "tfidf")
+    assert "language models" in groups_summary.told_language_origin(summary)
     assert len(summary["bits"]["matrix"]) == 6 and len(summary["bits"]["comparisons"]) == 2
+
+
+def test_the_floor_alone_can_be_summed_up(finished, tmp_path, monkeypatch):
+    for path in groups.RESULTS.glob("tfidf-*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(groups, "RESULTS", tmp_path)
+    found = groups_summary.summarise(n_resamples=50)
+    assert list(found["recipes"]) == ["tfidf"] and found["bits"] is None
 
 
 def test_a_second_seed_counts_when_it_is_complete(finished):
@@ -404,7 +428,7 @@ def test_what_does_not_belong_together_is_refused(finished, monkeypatch):
     with pytest.raises(InputError, match="chess: is not the file"):
         groups_summary.read_targets(next(iter(tables.values())), changed)
     monkeypatch.setattr(groups, "RESULTS", path.parent / "nowhere")
-    with pytest.raises(InputError, match=r"8 results are missing, e\.g\. language-chess-seed0; run `python -m"):
+    with pytest.raises(InputError, match=r"5 results of ulmfit are missing, e\.g\. own-chess-seed0; run `python -m"):
         groups_summary.summarise()
 
 

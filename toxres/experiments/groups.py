@@ -3,9 +3,10 @@
 `python -m toxres.experiments.groups [--seeds N]` starts or goes on; `--summary` puts what is there into
 `data/results/groups.json`. Three ways to serve several groups are trained on the same comments, ULMFiT at a small size:
 "own" (a vocabulary, a language model and a classifier a group), "pooled" (one of each for all groups) and "shared" (the
-pooled language model, a classifier a group). Every model scores the test fold of every group. The language models are
-trained once, and read every comment of the training folds; the classifiers are trained anew for each seed, on as many
-labelled comments of each group as the smallest group has. A step whose record stands in `data/results/groups` is done.
+pooled language model, a classifier a group). A bag of n-grams, the floor, is trained in the first two ways. Every model
+scores the test fold of every group. The language models are trained once, and read every comment of the training folds;
+the classifiers are trained anew for each seed, on as many labelled comments of each group as the smallest group has. A
+step whose record stands in `data/results/groups` is done.
 """
 
 import argparse
@@ -34,7 +35,7 @@ WORK = ROOT / "build" / "experiments" / "groups"
 GROUPS: Mapping[str, str] = {SOURCES[name].group: name for name in ("jigsaw", "civil_spans", "davidson")}
 """Group of sites to the source that stands for it."""
 
-RECIPE = "ulmfit"
+RECIPE, FLOOR = "ulmfit", "tfidf"
 
 MOST_TESTED = 2_400
 """Comments of a group's test fold that are scored, drawn at random where there are more."""
@@ -51,17 +52,19 @@ class Step:
         strategy: "language" (a language model), or one of `STRATEGIES` (a classifier).
         group: Whose comments it is trained on; `POOLED` is all of them.
         seed: Of weights, order and dropout.
+        recipe: `RECIPE`, or `FLOOR`.
     """
 
     strategy: str
     group: str
     seed: int = 0
+    recipe: str = RECIPE
 
     @property
     def name(self) -> str:
         """Of its results and its folder."""
         kind = self.strategy if self.strategy == self.group else f"{self.strategy}-{self.group}"
-        return f"{kind}-seed{self.seed}"
+        return f"{'' if self.recipe == RECIPE else f'{self.recipe}-'}{kind}-seed{self.seed}"
 
     @property
     def folder(self) -> Path:
@@ -80,15 +83,18 @@ class Step:
 
 
 def steps(seeds: int = 1) -> list[Step]:
-    """Every step, in an order in which each finds what it needs; later seeds come last."""
+    """Every step, in an order in which each finds what it needs; the floor comes first, later seeds last.
+
+    The floor has no chance in it, so one seed.
+    """
+    floor = [Step(*pair, recipe=FLOOR) for pair in _pairs() if pair[0] != "shared"]
     languages = [Step("language", group) for group in (*GROUPS, POOLED)]
-    classifiers = [
-        Step(strategy, group, seed)
-        for seed in range(seeds)
-        for strategy in STRATEGIES
-        for group in ((POOLED,) if strategy == POOLED else GROUPS)
-    ]
-    return languages + classifiers
+    return [*floor, *languages, *(Step(*pair, seed) for seed in range(seeds) for pair in _pairs())]
+
+
+def _pairs() -> list[tuple[str, str]]:
+    """Strategy and group of the training comments of every classifier."""
+    return [(name, group) for name in STRATEGIES for group in ((POOLED,) if name == POOLED else GROUPS)]
 
 
 @functools.cache
@@ -178,10 +184,12 @@ def _classifier_step(step: Step) -> None:
     from toxres.checkpoint import load_checkpoint
     from toxres.training import train
 
-    language = Step("language", step.group if step.strategy == "own" else POOLED)
+    options = {}
+    if step.recipe == RECIPE:
+        options["language_model"] = learn(Step("language", step.group if step.strategy == "own" else POOLED))
     path = train(
-        RECIPE, step.sources, preset(), step.seed, step.folder,
-        resume=True, replace=True, validation_fold=None, language_model=learn(language), progress=False,
+        step.recipe, step.sources, preset(), step.seed, step.folder,
+        resume=True, replace=True, validation_fold=None, progress=False, **options,
     )  # fmt: skip
     checkpoint = load_checkpoint(path)
     comments = pd.concat([tested(group) for group in GROUPS], ignore_index=True)
@@ -202,7 +210,7 @@ def _write_probs(path: Path, comments: pd.DataFrame, probs: np.ndarray) -> None:
 
 def _told(step: Step, run: dict) -> dict:
     """What a committed result says of its run; `labels` are those that a training comment knew."""
-    wanted = ("key", "preset", "rows_train", "rows_sha256", "language_model", "seconds", "commit", "date", "versions")
+    wanted = ("key", "preset", "rows_train", "rows_sha256", "seconds", "commit", "date", "versions")
     known = {label for source in step.sources for label in LABELS if not load_comments(source)[label].isna().all()}
     return {
         "step": dataclasses.asdict(step),
@@ -211,6 +219,7 @@ def _told(step: Step, run: dict) -> dict:
         "labels": [label for label in LABELS if label in known],
         "dropped_from_tests": {group: tested(group).attrs["dropped"] for group in GROUPS},
         **{key: run[key] for key in wanted},
+        **{key: run[key] for key in ("language_model",) if key in run},
     }
 
 
@@ -243,8 +252,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.summary:
         from toxres.experiments.groups_summary import write_summary
 
-        for winner in write_summary()["winners"]:
-            print(winner["sentence"])
+        for recipe, found in write_summary()["recipes"].items():
+            print(*(f"{recipe}: {winner['sentence']}" for winner in found["winners"]), sep="\n")
         return 0
     continue_experiment(options.seeds, options.only)
     return 0

@@ -18,7 +18,7 @@ from toxres.evaluation.groups import (
     who_wins,
 )
 from toxres.experiments import groups as experiment
-from toxres.experiments.groups import GROUPS, Step, steps
+from toxres.experiments.groups import FLOOR, GROUPS, RECIPE, Step, steps
 from toxres.files import read_json, write_json
 from toxres.labels import LABELS
 
@@ -26,6 +26,9 @@ MAIN_LABEL = "toxic"
 """The label that every group knows and has many of; the winners are told by it."""
 
 METRICS = ("auroc", "ap")
+
+RECIPE_NAMES = {RECIPE: "ULMFiT, small", FLOOR: "TF-IDF"}
+"""What figures call the recipes."""
 
 MIN_POSITIVES = 10
 """A label with fewer positives in a group's test comments is not scored there."""
@@ -36,22 +39,24 @@ def summary_path() -> Path:
     return experiment.RESULTS.with_suffix(".json")
 
 
-def read_scores() -> tuple[dict[Step, pd.DataFrame], dict[Step, dict]]:
-    """Probabilities and records of the classifiers of every seed that is complete, by step.
+def read_scores(recipe: str = RECIPE) -> tuple[dict[Step, pd.DataFrame], dict[Step, dict]]:
+    """Probabilities and records of a recipe's classifiers, of every seed that is complete, by step.
 
     Raises:
         InputError: No seed is complete, two models were trained with other settings or scored other comments.
     """
     seeds = 0
-    while all(step.record.is_file() for step in steps(seeds + 1)):
+    while all(step.record.is_file() for step in _classifiers(recipe, seeds + 1)):
+        if seeds and recipe == FLOOR:
+            break
         seeds += 1
     if not seeds:
-        missing = [step.name for step in steps(1) if not step.record.is_file()]
+        missing = [step.name for step in _classifiers(recipe, 1) if not step.record.is_file()]
         raise InputError(
-            f"{experiment.RESULTS}: {len(missing)} results are missing, e.g. {missing[0]}; "
+            f"{experiment.RESULTS}: {len(missing)} results of {recipe} are missing, e.g. {missing[0]}; "
             "run `python -m toxres.experiments.groups` first"
         )
-    chosen = [step for step in steps(seeds) if step.strategy in STRATEGIES]
+    chosen = _classifiers(recipe, seeds)
     records = {step: read_json(step.record) for step in chosen}
     tables = {step: pd.read_csv(step.record.with_suffix(".csv"), dtype={"id": str}) for step in chosen}
     first = chosen[0]
@@ -63,6 +68,10 @@ def read_scores() -> tuple[dict[Step, pd.DataFrame], dict[Step, dict]]:
         if not tables[step][["id", "group"]].equals(tables[first][["id", "group"]]):
             raise InputError(f"{step.record}: scores other comments than {first.name}; remove both and run them again")
     return tables, records
+
+
+def _classifiers(recipe: str, seeds: int) -> list[Step]:
+    return [step for step in steps(seeds) if step.recipe == recipe and step.strategy in STRATEGIES]
 
 
 def read_targets(table: pd.DataFrame, records: Mapping[Step, dict]) -> dict[str, pd.DataFrame]:
@@ -82,18 +91,42 @@ def read_targets(table: pd.DataFrame, records: Mapping[Step, dict]) -> dict[str,
     return found
 
 
-def summarise(n_resamples: int = 2_000) -> dict:
-    """Transfer matrices, comparisons and winners of all that is there, as plain values.
+def summarise(n_resamples: int = 1_000) -> dict:
+    """Transfer matrices, comparisons and winners of each recipe that is done, and bits per character, as plain values.
 
     Args:
         n_resamples: Resamples of an interval; a comparison takes more, for its p-value is corrected.
 
     Raises:
-        InputError: As `read_scores` and `read_targets` do.
+        InputError: As `read_scores` and `read_targets` do; or no recipe is done.
     """
-    tables, records = read_scores()
+    done = [recipe for recipe in (RECIPE, FLOOR) if all(step.record.is_file() for step in _classifiers(recipe, 1))]
+    languages = {step.group: read_json(step.record) for step in _languages() if step.record.is_file()}
+    blocks = {
+        name: {group: np.column_stack([each["nats"], each["characters"]]) for group, each in record["tested"].items()}
+        for name, record in languages.items()
+    }
+    bits = None
+    if len(languages) == len(_languages()):
+        bits = {"matrix": _rows(bits_matrix(blocks)), "comparisons": compare_bits(blocks).to_dict("records")}
+    return {
+        "groups": dict(GROUPS),
+        "recipes": {recipe: _of_recipe(recipe, n_resamples) for recipe in done or [RECIPE]},
+        "bits": bits,
+        "language_models": {
+            name: {key: record[key] for key in ("config", "corpus", "seconds", "commit", "date")}
+            for name, record in languages.items()
+        },
+    }
+
+
+def _languages() -> list[Step]:
+    return [step for step in steps(1) if step.strategy == "language"]
+
+
+def _of_recipe(recipe: str, n_resamples: int) -> dict:
+    tables, records = read_scores(recipe)
     truth = read_targets(next(iter(tables.values())), records)
-    languages = {step.group: read_json(step.record) for step in steps(1) if step.strategy == "language"}
     transfer, comparisons = {}, {}
     for label in LABELS:
         targets = {
@@ -106,25 +139,18 @@ def summarise(n_resamples: int = 2_000) -> dict:
             metric: {
                 kind: _rows(transfer_matrix(targets, models, metric, n_resamples=n_resamples))
                 for kind, models in by_model.items()
-                if models
+                if models and targets
             }
             for metric in METRICS
         }
         served = _served(by_model)
         comparisons[label] = compare_strategies(targets, served, METRICS, n_resamples=5 * n_resamples // 2)
     main = comparisons[MAIN_LABEL]
-    winners = [who_wins(main, group, metric)._asdict() for metric in METRICS for group in GROUPS]
-    blocks = {
-        name: {group: np.column_stack([each["nats"], each["characters"]]) for group, each in record["tested"].items()}
-        for name, record in languages.items()
-    }
-    bits = compare_bits(blocks)
     return {
-        "record": _record(tables, records, languages),
+        "record": _record(tables, records),
         "transfer": transfer,
         "comparisons": {label: table.to_dict("records") for label, table in comparisons.items() if len(table)},
-        "winners": winners,
-        "bits": {"matrix": _rows(bits_matrix(blocks)), "comparisons": bits.to_dict("records")},
+        "winners": [who_wins(main, group, metric)._asdict() for metric in METRICS for group in GROUPS],
     }
 
 
@@ -153,24 +179,19 @@ def _served(by_model: Mapping) -> dict[str, dict[str, list[np.ndarray]]]:
     }
 
 
-def _record(tables: Mapping[Step, pd.DataFrame], records: Mapping[Step, dict], languages: Mapping[str, dict]) -> dict:
+def _record(tables: Mapping[Step, pd.DataFrame], records: Mapping[Step, dict]) -> dict:
     first = next(iter(records.values()))
     counts = next(iter(tables.values()))["group"].value_counts()
     return {
-        "groups": dict(GROUPS),
         "seeds": len({step.seed for step in tables}),
         "preset": first["preset"],
         "rows_each": first["preset"]["max_rows"],
         "tested": {group: int(counts[group]) for group in GROUPS},
         "dropped_from_tests": first["dropped_from_tests"],
         "sources": {entry["name"]: entry["sha256"] for record in records.values() for entry in record["sources"]},
-        "language_models": {
-            name: {"config": record["config"], "corpus": record["corpus"], "seconds": record["seconds"]}
-            for name, record in languages.items()
-        },
-        "seconds": sum(record["seconds"] for record in (*records.values(), *languages.values())),
+        "seconds": sum(record["seconds"] for record in records.values()),
         "trained_on": max(record["date"] for record in records.values())[:10],
-        "trained_at_commits": sorted({record["commit"] for record in (*records.values(), *languages.values())}),
+        "trained_at_commits": sorted({record["commit"] for record in records.values()}),
     }
 
 
@@ -191,30 +212,30 @@ def matrix_of(rows: list[dict]) -> pd.DataFrame:
     return frame.astype(float)
 
 
-def strategy_scores(summary: Mapping, metric: str, label: str = MAIN_LABEL) -> pd.DataFrame:
+def strategy_scores(summary: Mapping, metric: str, label: str = MAIN_LABEL, recipe: str = RECIPE) -> pd.DataFrame:
     """Each strategy's score of each group with its interval, as `plots.groups.strategy_dots` takes it."""
-    tables = {kind: matrix_of(rows) for kind, rows in summary["transfer"][label][metric].items()}
+    tables = {kind: matrix_of(rows) for kind, rows in summary["recipes"][recipe]["transfer"][label][metric].items()}
     rows = {}
     for strategy in STRATEGIES:
         table = tables.get("shared" if strategy == "shared" else "own")
-        for group in summary["record"]["groups"] if table is not None else ():
+        for group in summary["groups"] if table is not None else ():
             place = (POOLED if strategy == POOLED else group, group)
             if place in table.index:
                 rows[strategy, group] = table.loc[place, ["score", "low", "high"]]
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def told_origin(summary: Mapping, *, language: bool = False) -> str:
-    """What stands under a figure: whose comments, how many, trained how often, when.
-
-    Args:
-        summary: Of `write_summary`.
-        language: The figure is of the language models, which read every training comment and are trained once.
-    """
-    record = summary["record"]
+def told_origin(summary: Mapping, recipe: str = RECIPE) -> str:
+    """What stands under a figure of a recipe: its name, whose comments, how many, trained how often, when."""
+    record = summary["recipes"][recipe]["record"]
     tested = ", ".join(f"{count:,} {group}" for group, count in record["tested"].items())
     seeds = f"mean of {record['seeds']} seeds" if record["seeds"] > 1 else "one seed"
-    trained = f"{record['rows_each']:,} labelled a group, {seeds}"
-    if language:
-        trained = "language models of every training comment, trained once"
-    return f"test comments: {tested}; {trained}; {record['trained_on']}"
+    seeds = "" if recipe == FLOOR else f", {seeds}"
+    trained = f"{record['rows_each']:,} labelled a group{seeds}"
+    return f"{RECIPE_NAMES[recipe]}; test comments: {tested}; {trained}; {record['trained_on']}"
+
+
+def told_language_origin(summary: Mapping) -> str:
+    """What stands under a figure of the language models."""
+    dates = [each["date"][:10] for each in summary["language_models"].values()]
+    return f"AWD-LSTM language models, each of all training comments of its group, trained once; {max(dates)}"
