@@ -25,6 +25,10 @@ OOF_PAIRS = {
     ("custom", "baseline"): "custom against baseline",
     ("baseline", "baseline_alone"): "baseline with a first stage on the other sources against Jigsaw alone",
     ("tfidf_all", "tfidf"): "TF-IDF with the other sources mixed in against Jigsaw alone",
+    ("ulmfit", "tfidf"): "ULMFiT against TF-IDF",
+    ("ulmfit", "baseline"): "ULMFiT against baseline",
+    ("ulmfit", "ulmfit_alone"): "ULMFiT with a first stage on the other sources' labels against their words alone",
+    ("ulmfit_alone", "tfidf"): "ULMFiT without the other sources' labels against TF-IDF",
 }
 """Comparisons of the out-of-fold scores, and what sentences call them."""
 
@@ -73,7 +77,8 @@ def committed_results(experiment: str) -> dict:
     """
     path = RESULTS / f"{experiment}.json"
     if not path.is_file():
-        raise InputError(f"{path}: not there; run `python -m toxres.training.experiments {experiment}` first")
+        module = f"training.experiments {experiment}" if experiment in PAIRS else f"experiments.{experiment}"
+        raise InputError(f"{path}: not there; run `python -m toxres.{module}` first")
     return read_json(path)
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from toxres.checkpoint import RUN, Checkpoint
+from toxres.files import read_json
+from toxres.findings import source_name
 from toxres.text import SPECIAL_TOKENS, STEPS, normalise
 
 SPACE = "\u2581"
@@ -111,3 +114,23 @@ def next_pieces(folder: str | Path, prompt: str, most: int = 8) -> pd.Series:
         probs, best = model(input_ids=ids).logits[0, -1].float().softmax(dim=-1).topk(most)
     pieces = [piece.replace(SPACE, " ") for piece in tokenizer.convert_ids_to_tokens(best.tolist())]
     return pd.Series(probs.tolist(), index=pieces, name="probability")
+
+
+def language_model_of(checkpoint: Checkpoint) -> Path:
+    """The folder of the language model that a training run learned on its way, beside its checkpoint."""
+    return checkpoint.path.with_name(f"{checkpoint.path.name}.language_model")
+
+
+def language_record(checkpoint: Checkpoint) -> dict:
+    """The record of that language model: corpus, size, and how well it predicted held-out text after each epoch."""
+    return read_json(language_model_of(checkpoint) / RUN)
+
+
+def language_told(record: Mapping, source: str) -> str:
+    """What stands under a figure of a language model: what it read, how large it is."""
+    config, corpus = record["config"], record["corpus"]
+    return (
+        f"{source_name(source, corpus['texts'], 0.6)}, {corpus['texts']:,} training comments, "
+        f"{corpus['tokens']:,} tokens; "
+        f"{config['layers']} layers of {config['lstm_size']}, {record['vocabulary']['size']:,} pieces"
+    )
