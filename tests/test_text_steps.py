@@ -32,6 +32,12 @@ CASES = {
         ("\u1112\u1161\u11ab \u212b e\u0323\u0301", "\ud55c \u00c5 \u1eb9\u0301"),
     ],
     "lookalikes": [
+        ("\u0430n id\u0456\u043et, \u0430 \u0455\u0441\u0430\u0440\u0435", "an idiot, a scape"),
+        ("\u0430 \u0441\u0430p", "\u0430 \u0441\u0430\u0440"),
+        (
+            "id\u0456\u043et \u0441\u043a\u0430\u0437\u0430\u043b \u0430",
+            "idiot \u0441\u043a\u0430\u0437\u0430\u043b \u0430",
+        ),
         ("idi\u043et \u0455tu\u0440id \u0456d\u0456\u043et", "idiot stupid idiot"),
         ("\u0434\u0443\u0440a\u043a", "\u0434\u0443\u0440\u0430\u043a"),
         ("\U0001d4f2\U0001d4ed\U0001d4f2\U0001d4f8\U0001d4fd ｉｄｉｏｔ！ ⓘⓓⓘⓞⓣ", "idiot idiot! idiot"),
@@ -74,6 +80,8 @@ CASES = {
             "h2o mp3player c3po just4you user1name #E1F1DE 100k a5",
         ),
         ("Wow!idiot f@ck", "Wow!idiot f@ck"),
+        ("th3 w17h t41k", "the w17h t41k"),
+        ("th3 w0rd5 sh1t w17h t41k @nd tr4in5, 5kg of c3po", "the words shit with talk and trains, 5kg of c3po"),
     ],
     "stars": [
         (
@@ -81,6 +89,8 @@ CASES = {
             "fuck FUCK shit bitch fucking asshole fuck spierdalaj",
         ),
         ("f@ck f*****k kn*w w*men", "fuck fuck know women"),
+        ("g*** p*per t** l*mp by f*** id**ts", "g*** p*per t** l*mp by f*** idiots"),
+        ("g*** and f*** of id**ts", "gook and fuck of idiots"),
         ("*it* a*b word** 2*3 co-op s-t ****", "*it* a*b word** 2*3 co-op s-t ****"),
     ],
     "mentions": [
@@ -97,11 +107,18 @@ CASES = {
         ("W E L C O M E s-t-u-p-i-d", "WELCOME stupid"),
         ("f u c k y o u", "fuck you"),
         ("f.u.c.k.y.o.u", "fuck you"),
+        ("you fu ck ing id iot, a fuc k e r, STUP ID, th is wh en", "you fucking idiot, a fucker, STUPID, this when"),
+        (
+            "it's hit, a bout, the n word, little s.l.u.t, fuck wit us",
+            "it's hit, a bout, the n word, little slut, fuck wit us",
+        ),
+        ("Plan B lack, scum bag, worth less, stu Pid", "Plan B lack, scum bag, worth less, stu Pid"),
         ("A B C D E F i w z U.S.S.R. x y z d'e f g h", "A B C D E F i w z U.S.S.R. x y z d'e f g h"),
     ],
     "whitespace": [("a  b \n\n c", "a b\nc")],
     "repeats": [
         ("sooooo gooood fuuuuck heyyyy meeessage", "so good fuck hey meessage"),
+        ("siiixtttyyy commmplaaints, wwwhat, CCCP", "sixty commplaaints, what, CCP"),
         ("!!!! ???? ..... ?!?!?!?! ----", "!! ?? ... ?!?! --"),
         ("hahahaha xaxaxax", "haha xaxax"),
         ("#FFFFFF #F5FFFA", "#FFFFFF #F5FFFA"),

@@ -3,6 +3,7 @@
 import functools
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from toxres.text.edits import Edit
@@ -31,6 +32,8 @@ _NEARLY: Final = dict(zip("кКтмвнαεκτηωυιКТΑΕ", "kKtmbhaektnwu
 
 _TO_CYRILLIC: Final = dict(zip("aeocpxyikABEKMHOPCTXYI", "аеосрхуікАВЕКМНОРСТХУІ", strict=True))
 _TO_GREEK: Final = dict(zip("ovaipABEZHIKMNOPTYX", "οναιρΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", strict=True))
+
+_FROM_LATIN: Final = frozenset(_TO_CYRILLIC) | frozenset(_TO_GREEK)
 
 _LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
 _FOREIGN = "\u0370-\u03ff\u0400-\u052f\u0531-\u0587\u13a0-\u13ff\u2c80-\u2cff\ua4d0-\ua4ff"
@@ -79,7 +82,8 @@ def find_lookalikes(text: str) -> list[Edit]:
     """Letters that stand for others, where the word they stand in is plainly of one script.
 
     Styled letters become plain ones. In a word of two scripts the letters of one are folded onto the other if only that
-    one has letters that could not be the other's; a word of one script, and one that both scripts claim, stays.
+    one has letters that could not be the other's; a word of one script, and one that both scripts claim, stays, unless
+    a plainly Latin word of the text is disguised and no word is plainly of the other script.
     Keycaps and squared letters that spell a word, and small capitals, become letters too; flags stay flags.
     """
     if text.isascii():
@@ -98,22 +102,42 @@ def find_lookalikes(text: str) -> list[Edit]:
         and unicodedata.normalize("NFKC", match.group()) != match.group()
     )
     if (_IS_FOREIGN.search(text) and _MIXED.search(text)) or _SMALL.search(text):
-        for match in _WORD.finditer(text):
-            if not match.group().isascii():
-                edits += _folded(match)
+        words = [match for match in _WORD.finditer(text) if not match.group().isascii()]
+        disguised = _is_disguised(match.group() for match in words)
+        for match in words:
+            edits += _folded(match, disguised)
     edits.sort()
     return [edit for at, edit in enumerate(edits) if at == 0 or edit.start >= edits[at - 1].end]
 
 
-def _folded(match: re.Match) -> list[Edit]:
+def _is_disguised(words: Iterable[str]) -> bool:
+    """Whether a word that is plainly Latin holds letters of another script, and no word is plainly of another script.
+
+    In such a text a word that could be of either script is meant to be Latin.
+    """
+    table, disguised = _to_latin(), False
+    for word in words:
+        foreign = _IS_FOREIGN.findall(word)
+        if any(char not in table for char in foreign):
+            return False
+        disguised |= bool(foreign) and any(char not in _FROM_LATIN for char in _IS_LATIN.findall(word))
+    return disguised
+
+
+def _folded(match: re.Match, disguised: bool) -> list[Edit]:
+    """Edits of a word that is not ASCII throughout; `disguised` as `_is_disguised` says of its text."""
     word, start = match.group(), match.start()
     if len(_SMALL.findall(word)) >= 2 and all(char in _SMALL_CAPITALS or char.isascii() for char in word):
         return _by_table(word, start, _SMALL_CAPITALS)
     latin = _IS_LATIN.findall(word)
     foreign = _IS_FOREIGN.findall(word)
-    if not latin or not foreign or len(latin) + len(foreign) < len(word):
+    if not foreign or len(latin) + len(foreign) < len(word):
         return []
     table = _to_latin()
+    if disguised:
+        return _by_table(word, start, table)
+    if not latin:
+        return []
     if len(word) == 2 and "".join(table.get(char, char) for char in word).lower() not in known_words():
         return []
     back = _TO_GREEK if all("\u0370" <= char <= "\u03ff" for char in foreign) else _TO_CYRILLIC

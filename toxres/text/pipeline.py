@@ -7,10 +7,11 @@ from toxres.errors import InputError
 from toxres.text.edits import Edit, Normalised, apply_edits, identity
 from toxres.text.emotions import EMOTIONS, find_emoji, find_emoticons
 from toxres.text.encoding import find_compositions, find_entities, find_invisible, find_mojibake
+from toxres.text.fragments import find_broken
 from toxres.text.lookalikes import find_lookalikes
 from toxres.text.repeats import find_blanks, find_repeats
 from toxres.text.tokens import find_emails, find_links, find_mentions, find_numbers
-from toxres.text.words import find_leet, find_spaced, find_starred
+from toxres.text.words import find_leet, find_starred
 
 _FINDERS: Final[dict[str, Callable[[str], list[Edit]]]] = {
     "mojibake": find_mojibake,
@@ -26,7 +27,7 @@ _FINDERS: Final[dict[str, Callable[[str], list[Edit]]]] = {
     "stars": find_starred,
     "mentions": find_mentions,
     "numbers": find_numbers,
-    "spaced": find_spaced,
+    "spaced": find_broken,
     "whitespace": find_blanks,
     "repeats": find_repeats,
 }

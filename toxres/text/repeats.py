@@ -12,7 +12,7 @@ _BLANKS = re.compile(r"\s\s+")
 _RUN = re.compile(r"(?i)([^\s\d])\1\1+")
 _UNITS = re.compile(r"(?i)(?P<unit>[^\W\d_]{2,3}?|[^\w\s<>]{2,3}?)(?P=unit){2,}")
 _ROMAN = re.compile(r"M{0,4}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
-_NEVER_DOUBLED = frozenset("hjqwxy")
+_NEVER_DOUBLED = frozenset("ahijkquvwxy")
 _REACH = 40
 _TRUE = bytes([1] * 6)
 
@@ -25,7 +25,8 @@ def find_blanks(text: str) -> list[Edit]:
 def find_repeats(text: str) -> list[Edit]:
     """Runs of three and more of a letter or a mark become two (a dot three), of a syllable two.
 
-    A letter that hardly any language doubles becomes one (`heyyy` -> `hey`).
+    A letter that is hardly ever doubled becomes one (`heyyy` -> `hey`), as does any in a word with several such runs,
+    and a consonant that a word begins with.
     A word of the lexicon is written as it stands there (`fuuuck` -> `fuck`). Roman numerals and `www` stay, and a word
     that is but one letter keeps four (`zzzz`).
     """
@@ -68,11 +69,20 @@ def _shortened(text: str, match: re.Match) -> Edit | None:
             keep = 4
         elif right - left <= _REACH and (meant := _meant(word.lower())):
             keep = meant[sum(1 for _ in _RUN.finditer(text, left, start))]
-        elif char.lower() in _NEVER_DOUBLED:
+        elif char.lower() in _NEVER_DOUBLED or _runs(word) > 1 or (left == start and _is_begun(word)):
             keep = 1
     if end - start <= keep:
         return None
     return Edit(start + keep - 1, end, text[start + keep - 1])
+
+
+def _is_begun(word: str) -> bool:
+    """Whether a word begins with a consonant and is no abbreviation."""
+    return word[0].lower() not in "aeiou" and not word.isupper()
+
+
+def _runs(word: str) -> int:
+    return sum(match[1].isalpha() for match in _RUN.finditer(word))
 
 
 def _is_colour(text: str, left: int, right: int) -> bool:

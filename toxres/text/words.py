@@ -90,6 +90,12 @@ def known_words() -> frozenset[str]:
     return frozenset(word for words in lexicon() for word in words)
 
 
+@functools.cache
+def abuse_words() -> frozenset[str]:
+    """The words that people disguise, without those common beside them."""
+    return frozenset(lexicon()[0])
+
+
 def _fitting(letters: list[str], *, common: bool, only: bool = False) -> str | None:
     """The first word, or the only one, whose letters are each among those allowed at their place ("" allows any)."""
     words = _by_length(common=common).get(len(letters), "")
@@ -108,12 +114,16 @@ def find_leet(text: str) -> list[Edit]:
     """Digits and signs that stand for letters within a word.
 
     A word of the lexicon is meant wherever it fits, letter by letter. Elsewhere two signs or more between letters are
-    read as vowels in a word of five letters or more, as is a single 0 or 3; names such as `mp3` and `c3po` stay.
+    read as vowels in a word of five letters or more, as is a single 0 or 3; names such as `mp3` and `c3po` stay. In a
+    text with two such words, and four that have signs beside letters, all of these are read so.
     """
     edits = []
-    for start, token in _tokens(text, _MAYBE_LEET, _IN_LEET):
-        token = token.rstrip("!|")
-        if not token.isalpha() and (word := _unleet(token)):
+    tokens = [(start, token.rstrip("!|")) for start, token in _tokens(text, _MAYBE_LEET, _IN_LEET)]
+    tokens = [(start, token) for start, token in tokens if not token.isalpha()]
+    written_so = len(tokens) > 3 and sum(_unleet(token) is not None for _, token in tokens) > 1
+    for start, token in tokens:
+        word = _unleet(token) or (_read_leet(token) if written_so else None)
+        if word:
             edits += [
                 Edit(start + at, start + at + 1, _cased(new, token))
                 for at, (old, new) in enumerate(zip(token, word, strict=True))
@@ -156,6 +166,24 @@ def _unleet(token: str) -> str | None:
     return _sloppy(lower) if _is_sloppy(token) else None
 
 
+def _read_leet(token: str) -> str | None:
+    """A word that is not known, in a text that is written in leet; numbers, quantities, names and mentions stay."""
+    lower = token.lower()
+    letters = sum(char.isalpha() for char in token)
+    if len(lower) != len(token) or len(token) < 3 or not letters or token[0] == "@" or 3 * letters < len(token):
+        return None
+    if _QUANTITY.fullmatch(token) or _NAMES.search(token) or not all(char in _LEET or char.isalpha() for char in token):
+        return None
+    word = _fitting([_LEET.get(char, char) for char in lower], common=True)
+    if word:
+        return word
+    read = ""
+    for char in lower:
+        options = _LEET.get(char, char)
+        read += "l" if options == "il" and read[-1:] in _VOWELS and read else options[0]
+    return read
+
+
 def _is_sloppy(token: str) -> bool:
     """Whether a word that no lexicon knows is plainly written in leet: see `find_leet`."""
     digits = re.findall(r"\d+", token)
@@ -174,16 +202,23 @@ def _sloppy(token: str) -> str:
 
 
 def find_starred(text: str) -> list[Edit]:
-    """Words of the lexicon with letters masked by stars and the like: `f*ck`, `sh!t`, `a**hole`, `b*tch`, `f***`."""
+    """Words of the lexicon with letters masked by stars and the like: `f*ck`, `sh!t`, `a**hole`, `b*tch`, `f***`.
+
+    Where three masked words and more, and no fewer than the others, can be no abuse, masks do not tell abuse: there
+    half of a word must show, and no other of the lexicon may fit.
+    """
     edits = []
+    found: list[tuple[int, str, str | None]] = []
     for start, token in _tokens(text, _MAYBE_STARRED, _MASKS):
         stripped = token.lstrip("".join(_MASKS - {"*"}))
         start += len(token) - len(stripped)
         token = stripped.rstrip("@$?!-_.")
         if not _STARRED.fullmatch(token) or token.isalpha():
             continue
-        word = _unmask(token)
-        if word is None:
+        found.append((start, token, _unmask(token)))
+    harmless = sum(word not in abuse_words() and any(char in _STARS for char in token) for _, token, word in found)
+    for start, token, word in found:
+        if word is None or (harmless >= max(3, len(found) - harmless) and not _is_plain(token)):
             continue
         if len(word) == len(token):
             edits += [
@@ -197,6 +232,13 @@ def find_starred(text: str) -> list[Edit]:
             hidden = word[head : len(word) - tail]
             edits.append(Edit(start + head, start + len(token) - tail, _cased(hidden, token)))
     return edits
+
+
+def _is_plain(token: str) -> bool:
+    """Whether a masked word can be read wherever it stands: half of it shows, and one word of the lexicon fits."""
+    hidden = sum(char in _MASKS for char in token)
+    letters = ["" if char in _MASKS else char for char in token.lower()]
+    return len(token) > 3 and len(token) >= 2 * hidden and _fitting(letters, common=True, only=True) is not None
 
 
 @functools.lru_cache(maxsize=1 << 15)
