@@ -200,17 +200,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, help="do at most so many runs")
     parser.add_argument("--summary", action="store_true", help="write data/results/stress.json from what is done")
     options = parser.parse_args(arguments)
-    if options.summary:
-        from toxres.experiments.stress_summary import summarise
-
-        summarise()
-        return 0
     try:
-        folds = [int(part) for part in options.folds.split(",")]
-    except ValueError:
-        parser.error(f"argument --folds: {options.folds!r} is no list of folds, such as 0,1")
-    continue_stress(folds, options.limit, options.models.split(","))
+        if options.summary:
+            from toxres.experiments.stress_summary import summarise
+
+            summarise()
+        else:
+            continue_stress(_folds(options.folds), options.limit, options.models.split(","))
+    except InputError as error:
+        parser.error(str(error))
     return 0
+
+
+def _folds(written: str) -> list[int]:
+    try:
+        return [int(part) for part in written.split(",")]
+    except ValueError:
+        raise InputError(f"argument --folds: {written!r} is no list of folds, such as 0,1") from None
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from toxres.plots.data import (
     upset_plot,
 )
 from toxres.plots.mechanism import focal_gradient, focal_loss, pooling_sketch
+from toxres.plots.stress import normalisation_effect, stress_curve, stress_panels
 from toxres.plots.style import BLUE_ORANGE, BLUES, MODEL_COLOURS, save_figure, use_style
 
 __all__ = [
@@ -31,12 +32,15 @@ __all__ = [
     "learning_curves",
     "length_histogram",
     "metric_bars",
+    "normalisation_effect",
     "pooling_sketch",
     "precision_recall_curves",
     "prevalence_bars",
     "rater_disagreement",
     "reliability_diagram",
     "save_figure",
+    "stress_curve",
+    "stress_panels",
     "threshold_curves",
     "upset_plot",
     "use_style",
