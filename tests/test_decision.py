@@ -9,14 +9,21 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score, recall_score
 
 from toxres.config import SMOKE
+from toxres.data import load_comments
 from toxres.errors import InputError
 from toxres.experiments import decision
 from toxres.experiments.decision import Settings, execute, half_coverage_accuracy, summarise, training_rows
 
 
+@pytest.fixture(scope="module")
+def comments() -> pd.DataFrame:
+    return load_comments("synthetic")
+
+
 @pytest.fixture
-def settings(monkeypatch, tmp_path) -> Settings:
+def settings(monkeypatch, tmp_path, comments) -> Settings:
     monkeypatch.delenv("TOXRES_DATA_DIR", raising=False)
+    monkeypatch.setattr(decision, "load_comments", {"synthetic": comments}.__getitem__)
     return Settings(
         ("synthetic",), ("synthetic",), 120, dataclasses.replace(SMOKE, max_rows=None, vocab_size=500),
         results=tmp_path / "results", work=tmp_path / "work",
