@@ -121,7 +121,7 @@ class Preset:
     learning_rate: float = 1e-4
     head_learning_rate: float | None = None
     language_model: str = "small"
-    language_model_learning_rate: float = 1e-2
+    language_model_learning_rate: float = 5e-3
     vocab_size: int = 12_000
     weight_decay: float = 0.01
     warmup_ratio: float = 0.1
@@ -152,11 +152,13 @@ ULMFIT = Recipe(
     language_model=True,
     normalisation=NORMALISATION,
     pooling="concat",
-    loss="weighted_bce",
     schedule="slanted_triangular",
-    layer_decay=2.6,
-    unfreezing=0.5,
+    layer_decay=1.3,
+    unfreezing=0.1,
 )
+"""Its layers learn faster than in the paper (a factor of 2.6 a layer), as so little text was read before."""
+
+ULMFIT_WEIGHTED = dataclasses.replace(ULMFIT, name="ulmfit_weighted", loss="weighted_bce")
 ULMFIT_ATTENTION = dataclasses.replace(ULMFIT, name="ulmfit_attention", pooling="attention")
 TFIDF = Recipe("tfidf", family="tfidf")
 BASELINE_TYPES = dataclasses.replace(BASELINE, name="baseline_types", task="types", loss="ce")
@@ -173,7 +175,7 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, BASELINE_NORMALISED, CUSTOM_NORMALISED,
-        ULMFIT, ULMFIT_ATTENTION, TFIDF, BASELINE_TYPES, ULMFIT_TYPES, TFIDF_TYPES, BASELINE_DECISION,
+        ULMFIT, ULMFIT_WEIGHTED, ULMFIT_ATTENTION, TFIDF, BASELINE_TYPES, ULMFIT_TYPES, TFIDF_TYPES, BASELINE_DECISION,
         ULMFIT_DECISION, TFIDF_DECISION,
     )
 }  # fmt: skip

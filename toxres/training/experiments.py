@@ -32,6 +32,10 @@ FREEZE_LAYERS = 2
 """Lowest layers that stay as they are while Jigsaw is learned, which saves a quarter of the time."""
 
 
+SECOND_RATE = 3e-3
+"""Peak learning rate of ULMFiT where it goes on from another classifier; chosen on fold 1, trained on folds 2-4."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """One training run of an experiment.
@@ -97,6 +101,8 @@ class Run:
         changed = {"epochs": self.epochs, "head_learning_rate": self.head_learning_rate, "freeze_layers": freeze}
         if self.pretrain:
             changed["max_rows_auxiliary"] = None
+        if self.init is not None and self.language_model is not None:
+            changed["language_model_learning_rate"] = SECOND_RATE
         return dataclasses.replace(FULL, epochs_auxiliary=0, **changed)
 
 
@@ -126,7 +132,7 @@ def runs_oof() -> list[Run]:
         Run("oof", "ulmfit-auxiliary", "ulmfit", AUXILIARY, None, held_out=("jigsaw",), language_model="language",
             keep=True),
         *(Run("oof", f"ulmfit-fold{fold}", "ulmfit", ("jigsaw",), fold, init="ulmfit-auxiliary",
-              language_model="language", epochs=6, keep=True) for fold in FOLDS),
+              language_model="language", epochs=4, keep=True) for fold in FOLDS),
         *(Run("oof", f"ulmfit_alone-fold{fold}", "ulmfit", ("jigsaw",), fold, language_model="language", epochs=6)
           for fold in FOLDS),
     ]  # fmt: skip
