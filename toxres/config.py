@@ -165,7 +165,7 @@ BASELINE_TYPES = dataclasses.replace(BASELINE, name="baseline_types", task="type
 ULMFIT_TYPES = dataclasses.replace(ULMFIT, name="ulmfit_types", task="types", loss="weighted_ce")
 TFIDF_TYPES = dataclasses.replace(TFIDF, name="tfidf_types", task="types")
 BASELINE_DECISION = dataclasses.replace(BASELINE, name="baseline_decision", task="decision", loss="weighted_bce")
-ULMFIT_DECISION = dataclasses.replace(ULMFIT, name="ulmfit_decision", task="decision")
+ULMFIT_DECISION = dataclasses.replace(ULMFIT_WEIGHTED, name="ulmfit_decision", task="decision")
 TFIDF_DECISION = dataclasses.replace(TFIDF, name="tfidf_decision", task="decision")
 
 ABLATION = (CLS_BCE.name, CLS_FOCAL.name, ATTENTION_BCE.name, ATTENTION_FOCAL.name)
