@@ -223,6 +223,23 @@ def test_test_comments_that_another_group_trained_on_are_left_out(monkeypatch):
     assert found["group"].tolist() == ["a"]
 
 
+def test_the_committed_summary_is_what_the_committed_scores_say(data_dir):
+    summary = read_json(groups_summary.summary_path())
+    for recipe, found in summary["recipes"].items():
+        tables, records = groups_summary.read_scores(recipe)
+        try:
+            truth = groups_summary.read_targets(next(iter(tables.values())), records)
+        except InputError as error:
+            pytest.skip(str(error))
+        for metric, function in (("ap", average_precision_score), ("auroc", roc_auc_score)):
+            matrix = groups_summary.matrix_of(found["transfer"]["toxic"][metric]["own"])["score"]
+            for (trained, tested), value in matrix.items():
+                kept = [table for step, table in tables.items() if step.group == trained and step.strategy != "shared"]
+                toxic = truth[tested]["toxic"] >= 0.5
+                scores = [function(toxic, table.loc[table["group"] == tested, "toxic"]) for table in kept]
+                assert value == pytest.approx(np.mean(scores)), (recipe, trained, tested, metric)
+
+
 def invented(name: str, bad: str, seed: int, known: tuple[str, ...]) -> pd.DataFrame:
     """Comments of an invented group, with a bad word of its own."""
     rows = comments_rows(150, seed)

@@ -146,7 +146,7 @@ def strategy_dots(
     ax.set_ylim(-0.6, len(groups) - 0.4)
     ax.margins(x=0.1)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel(f"{metric} (filled: shown to be better than both others)")
+    ax.set_xlabel(f"{metric} (filled: shown to be better than the others)")
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=3, frameon=False, fontsize=9.5)
     bare(ax, grid="x")
