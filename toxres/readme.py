@@ -21,6 +21,8 @@ BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 TITLES = {
     "jigsaw.oof": "Jigsaw, out of fold: no model has seen the comments it scores, nor their near duplicates",
     "ablation": "Pooling and loss, Jigsaw alone, mean over seeds",
+    "poleval.6-1": "PolEval 2019, task 6-1: which Polish tweets are harmful? The official test file, scored once",
+    "poleval.6-2": "PolEval 2019, task 6-2: cyberbullying, hate speech or neither? The official test file, scored once",
 }
 """Tables of the README: groups `<section>.<row>` of the headline figures become rows of their section."""
 
@@ -31,6 +33,12 @@ COLUMNS = {
     "rare_ap": "rare AP",
     "macro_f1_tuned": "macro-F1, tuned",
     "macro_ece": "macro ECE",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "accuracy",
+    "micro_f": "micro-F",
+    "macro_f": "macro-F",
     "seeds": "seeds",
 }
 """Figures in the order they are shown, and what they are called."""
@@ -47,6 +55,7 @@ ROWS = {
     "cls_focal": "[CLS], focal loss",
     "attention_bce": "attention pooling, BCE",
     "attention_focal": "attention pooling, focal loss",
+    "test": "multiview: n-grams and a multilingual encoder, frozen and fine-tuned",
 }
 """Rows in the order they are shown, and what they are called."""
 
@@ -99,7 +108,8 @@ def _table(
         lines.append(_row([ROWS.get(row, row), *(_number(values.get(name)) for name in columns)]))
     notes: dict[str, int] = {}
     for item in published:
-        note = f"[{item['source']}]({item['url']}): {item['differs']}."
+        source = f"[{item['source']}]({item['url']})" if item["url"] else item["source"]
+        note = f"{source}: {item['differs']}."
         number = notes.setdefault(note, len(notes) + 1)
         name = f"*{item['name']}* ({number})"
         lines.append(_row([name, *(_number(item["values"].get(column)) for column in columns)]))
