@@ -64,11 +64,15 @@ class Checkpoint:
 
     @functools.cached_property
     def model(self):
-        """The model: a `ToxicityModel` in evaluation mode, or a `TfidfModel`."""
+        """The model: a `ToxicityModel` in evaluation mode, a `TfidfModel` or a `StackModel`."""
         if self.run["recipe"]["family"] == "tfidf":
             from toxres.models.tfidf import TfidfModel
 
             return TfidfModel.load(self.path)
+        if self.run["recipe"]["family"] == "stack":
+            from toxres.models.stack import StackModel
+
+            return StackModel.load(self.path)
         import torch
         import transformers
 
@@ -89,8 +93,8 @@ class Checkpoint:
 
     @functools.cached_property
     def tokenizer(self):
-        """The model's tokenizer; None for a bag of n-grams."""
-        if self.run["recipe"]["family"] == "tfidf":
+        """The model's tokenizer; None for a model that reads texts itself, a bag of n-grams or a stack."""
+        if self.run["recipe"]["family"] != "transformer":
             return None
         from transformers import AutoTokenizer
 
@@ -167,7 +171,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             raise ValueError(f"the calibration's method {calibration.method!r} is not for the task {task.name}")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: a field is missing or wrong ({_first_line(error)}); train it again") from error
-    if contents[RUN]["recipe"]["family"] != "tfidf":
+    if contents[RUN]["recipe"]["family"] == "transformer":
         _check_config(path, task)
     return Checkpoint(path, contents[RUN], calibration, thresholds)
 

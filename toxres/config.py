@@ -26,7 +26,8 @@ class Recipe:
 
     Attributes:
         name: What `toxres train` calls it.
-        family: "transformer", or "tfidf" for the bag-of-n-grams floor (the other fields then mean nothing).
+        family: "transformer"; "tfidf" for the bag-of-n-grams floor, or "stack" for views of n-grams and of a
+            multilingual encoder, blended (the other fields then mean nothing).
         language_model: The encoder is an AWD-LSTM that first learned to predict the comments' own words, with a
             SentencePiece vocabulary of theirs (ULMFiT), instead of the preset's encoder.
         normalisation: Steps of `toxres.text.normalise` that every comment goes through before the tokenizer.
@@ -48,7 +49,7 @@ class Recipe:
     """
 
     name: str
-    family: Literal["transformer", "tfidf"] = "transformer"
+    family: Literal["transformer", "tfidf", "stack"] = "transformer"
     language_model: bool = False
     normalisation: tuple[str, ...] = ()
     pooling: Literal["cls", "mean", "attention", "concat"] = "cls"
@@ -167,6 +168,7 @@ TFIDF_TYPES = dataclasses.replace(TFIDF, name="tfidf_types", task="types")
 BASELINE_DECISION = dataclasses.replace(BASELINE, name="baseline_decision", task="decision", loss="weighted_bce")
 ULMFIT_DECISION = dataclasses.replace(ULMFIT_WEIGHTED, name="ulmfit_decision", task="decision")
 TFIDF_DECISION = dataclasses.replace(TFIDF, name="tfidf_decision", task="decision")
+MULTIVIEW = Recipe("multiview", family="stack")
 
 ABLATION = (CLS_BCE.name, CLS_FOCAL.name, ATTENTION_BCE.name, ATTENTION_FOCAL.name)
 """The 2x2 ablation, pooling x loss, all with the residual head."""
@@ -176,7 +178,7 @@ RECIPES = {
     for recipe in (
         BASELINE, CUSTOM, CLS_BCE, CLS_FOCAL, ATTENTION_BCE, ATTENTION_FOCAL, BASELINE_NORMALISED, CUSTOM_NORMALISED,
         ULMFIT, ULMFIT_WEIGHTED, ULMFIT_ATTENTION, TFIDF, BASELINE_TYPES, ULMFIT_TYPES, TFIDF_TYPES, BASELINE_DECISION,
-        ULMFIT_DECISION, TFIDF_DECISION,
+        ULMFIT_DECISION, TFIDF_DECISION, MULTIVIEW,
     )
 }  # fmt: skip
 """Every named recipe. `attention_focal` is `custom` under its name in the 2x2 ablation."""

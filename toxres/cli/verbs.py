@@ -31,7 +31,7 @@ def data_pull(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """`toxres train RECIPE --source NAME[,NAME...] --out DIR`."""
-    from toxres.config import get_preset, get_recipe
+    from toxres.config import MINILM, get_preset, get_recipe
     from toxres.data import SOURCES
     from toxres.data.poleval import SOURCE as POLEVAL
     from toxres.errors import InputError
@@ -46,13 +46,18 @@ def train(options: argparse.Namespace) -> None:
     if options.encoder:
         if recipe.family == "tfidf" or recipe.language_model:
             raise InputError(f"--encoder: {recipe.name} has no pre-trained encoder; leave it out")
-        preset = dataclasses.replace(preset, encoder=options.encoder)
+        encoder = options.encoder
+        if recipe.family == "stack" and encoder == MINILM:
+            from toxres.models.encoders import minilm_path
+
+            encoder = minilm_path()  # by name it would stand for a preset's default, in whose place a stack takes e5
+        preset = dataclasses.replace(preset, encoder=encoder)
     if options.enforce:
         if recipe.task != "decision":
             raise InputError(f"--enforce: {recipe.name} learns no policy's decision; leave it out")
         recipe = dataclasses.replace(recipe, enforced=tuple(_names(options.enforce, "--enforce")))
     if options.patience is not None:
-        if recipe.family == "tfidf":
+        if recipe.family != "transformer":
             raise InputError(f"--patience: {recipe.name} is not trained in epochs; leave it out")
         preset = dataclasses.replace(preset, patience=options.patience)
     from toxres.training import train as run

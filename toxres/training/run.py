@@ -28,9 +28,11 @@ from toxres.evaluation.thresholds import tune_class_thresholds, tune_thresholds
 from toxres.files import atomic_path, need_writable, read_json, write_json
 from toxres.models import ToxicityModel, build_loss, loss_weights
 from toxres.models.predict import predict_logits
+from toxres.models.stack import StackModel
 from toxres.models.tfidf import TfidfModel
 from toxres.tasks import Task, task_of
 from toxres.training.layers import freeze
+from toxres.training.multiview import fit_multiview, has_members
 from toxres.training.record import describe_run, provenance
 from toxres.training.rows import TrainingRows, select_rows
 from toxres.training.states import latest_state
@@ -49,7 +51,7 @@ class Fitted(NamedTuple):
         logits: Of the validation comments (N, L), or None without validation.
     """
 
-    model: ToxicityModel | TfidfModel
+    model: ToxicityModel | TfidfModel | StackModel
     tokenizer: transformers.PreTrainedTokenizerBase | None
     history: list[dict]
     logits: np.ndarray | None
@@ -167,8 +169,11 @@ def train(
     with claim:
         started = time.monotonic()
         try:
-            if recipe.family == "tfidf":
-                model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train, rows.labels))
+            if recipe.family != "transformer":
+                if recipe.family == "stack":
+                    model = fit_multiview(preset, rows, seed, partial, progress).model
+                else:
+                    model = TfidfModel().fit(rows.train["text"].tolist(), targets(rows.train, rows.labels))
                 logits = None if rows.validation is None else model.predict_logits(rows.validation["text"].tolist())
                 fitted = Fitted(model, None, [], logits)
             else:
@@ -179,7 +184,8 @@ def train(
                 description |= {"seconds": seconds, **provenance(), "history": fitted.history}
                 _write(out, fitted, description, rows, task)
         except BaseException:
-            if leader and latest_state(partial / "trainer", _processes()) is None:
+            resumable = latest_state(partial / "trainer", _processes()) is not None or has_members(partial)
+            if leader and not resumable:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         if leader:
@@ -294,7 +300,7 @@ def _write(out: Path, fitted: Fitted, run: dict, rows: TrainingRows, task: Task)
         run = run | {"validation": found.to_dict()}
     with atomic_path(out) as folder:
         folder.mkdir()
-        if isinstance(model, TfidfModel):
+        if isinstance(model, TfidfModel | StackModel):
             model.save(folder)
         else:
             model.save_pretrained(folder)
