@@ -97,18 +97,18 @@ def fit_multiview(
     torch.manual_seed(seed)
     main = rows.train[rows.train["source"] == rows.sources[0]["name"]]
     others = rows.train[rows.train["source"] != rows.sources[0]["name"]]
-    first = None
+    goals, first = targets(main, rows.labels), None
     if len(others) and settings.first_rows:
-        others = draw_first(others["text"].to_numpy(dtype=object), targets(others, rows.labels), settings.first_rows, seed)
-        first = others
+        texts = others["text"].to_numpy(dtype=object)
+        first = draw_first(texts, targets(others, rows.labels), settings.first_rows, seed)
     if settings.folds == 5:
         folds = make_folds(main.reset_index(drop=True))["fold"].to_numpy()
     else:
-        known = np.nan_to_num(targets(main, rows.labels)) >= 0.5
+        known = np.nan_to_num(goals) >= 0.5
         folds = stratify(np.column_stack([known, np.ones(len(main))]).astype(np.int64), settings.folds, seed)
     encoder = load_encoder(E5 if preset.encoder == MINILM else preset.encoder, dropout=0.0)
     return fit_stack(
-        main["text"].tolist(), targets(main, rows.labels), folds, encoder, settings, seed=seed, first=first, work=work,
+        main["text"].tolist(), goals, folds, encoder, settings, seed=seed, first=first, work=work,
         say=print if progress else None,
     )  # fmt: skip
 
