@@ -260,6 +260,7 @@ def test_what_is_there_is_not_run_again(small, place, monkeypatch):
 
     monkeypatch.setattr(efficiency, "execute", pretend)
     assert efficiency.go_on(chosen, only="tfidf", limit=2) == 2
+    assert efficiency.go_on(chosen, only="tfidf", minutes=-1) == 0
     assert efficiency.go_on(chosen, only="tfidf") == 1
     assert ran == ["tfidf-24-seed0", "tfidf-24-seed1", "tfidf-24-seed2"]
     with pytest.raises(InputError, match="unknown arm 'bert'; choose one of: baseline"):

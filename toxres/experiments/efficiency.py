@@ -91,7 +91,7 @@ class Settings:
     sizes: tuple[int | str, ...] = SIZES
     preset: Preset = PRESET
     min_steps: int = 120
-    read: int = 400
+    read: int = 300
     language_model: Path = ROOT / "build" / "experiments" / "oof" / "language"
     results: Path = ROOT / "data" / "results" / "efficiency"
     work: Path = ROOT / "build" / "experiments" / "efficiency"
@@ -285,8 +285,8 @@ def write_compact(path: Path, ids: pd.Series, probs: np.ndarray) -> None:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def go_on(settings: Settings, only: str | None = None, limit: int | None = None) -> int:
-    """Do what is left, one run after the other; returns how many that were.
+def go_on(settings: Settings, only: str | None = None, limit: int | None = None, minutes: float = float("inf")) -> int:
+    """Do what is left, one run after the other, and begin none after so many minutes; returns how many that were.
 
     Raises:
         InputError: No arm has this name, or what a run starts from is not there.
@@ -295,8 +295,11 @@ def go_on(settings: Settings, only: str | None = None, limit: int | None = None)
         raise InputError(f"unknown arm {only!r}; choose one of: {', '.join(ARMS)}")
     left = [cell for cell in cells(settings.sizes) if only in (None, cell.arm.name)]
     left = [cell for cell in left if not (settings.results / f"{cell.name}.csv").is_file()][:limit]
-    for cell in left:
+    begun = time.monotonic()
+    for done, cell in enumerate(left):
         started = time.monotonic()
+        if started - begun > 60 * minutes:
+            return done
         execute(cell, settings)
         print(f"{cell.name}: done after {time.monotonic() - started:.0f} s", flush=True)
     return len(left)
@@ -373,6 +376,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m toxres.experiments.efficiency", description=__doc__)
     parser.add_argument("--only", metavar="ARM", help=f"one of: {', '.join(ARMS)}")
     parser.add_argument("--limit", type=int, metavar="N", help="do at most so many runs")
+    parser.add_argument("--minutes", type=float, default=float("inf"), metavar="M", help="begin none after M minutes")
     parser.add_argument("--summary", action="store_true", help="compute the figures of what is there, and draw them")
     options = parser.parse_args(arguments)
     try:
@@ -381,7 +385,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(json.dumps(row))
             print(draw(Settings()))
         else:
-            go_on(Settings(), options.only, options.limit)
+            go_on(Settings(), options.only, options.limit, options.minutes)
     except InputError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
