@@ -54,7 +54,7 @@ class Arm:
     recipe: Recipe
     start: str = ""
     against: str | None = None
-    seeds: tuple[int, ...] = (3, 3, 3, 2, 1)
+    seeds: tuple[int, ...] = (2, 2, 2, 1, 1)
     learning_rate: float | None = None
 
 
