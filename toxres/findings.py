@@ -25,12 +25,16 @@ OOF_PAIRS = {
     ("custom", "baseline"): "custom against baseline",
     ("baseline", "baseline_alone"): "baseline with a first stage on the other sources against Jigsaw alone",
     ("tfidf_all", "tfidf"): "TF-IDF with the other sources mixed in against Jigsaw alone",
+}
+"""Comparisons of the out-of-fold scores, and what sentences call them."""
+
+ULMFIT_PAIRS = {
     ("ulmfit", "tfidf"): "ULMFiT against TF-IDF",
     ("ulmfit", "baseline"): "ULMFiT against baseline",
     ("ulmfit", "ulmfit_alone"): "ULMFiT with a first stage on the other sources' labels against their words alone",
     ("ulmfit_alone", "tfidf"): "ULMFiT without the other sources' labels against TF-IDF",
 }
-"""Comparisons of the out-of-fold scores, and what sentences call them."""
+"""Further comparisons of the out-of-fold scores, a family of their own."""
 
 SOURCE_PAIRS = {"baseline": ("baseline", "baseline_alone"), "tfidf": ("tfidf_all", "tfidf")}
 """Models that were trained on every source and on Jigsaw alone, everything else the same."""
@@ -63,7 +67,12 @@ QUESTIONS = {
 }
 """Metric and row of the comparisons that are put into words, and what these are called."""
 
-PAIRS = {"oof": OOF_PAIRS, "ablation": ABLATION_PAIRS}
+QUESTIONS["ulmfit"] = QUESTIONS["oof"]
+PAIRS = {"oof": OOF_PAIRS, "ulmfit": ULMFIT_PAIRS, "ablation": ABLATION_PAIRS}
+"""Families of comparisons."""
+
+EXPERIMENT_OF = {"ulmfit": "oof"}
+"""The experiment whose results hold a family, where it is not called like it."""
 
 LESS_IS_BETTER = ("ece", "brier")
 """Metrics of which less is better."""
@@ -144,7 +153,7 @@ def family(results: Mapping, experiment: str) -> pd.DataFrame:
 
     Args:
         results: What `committed_results` gives.
-        experiment: "oof" or "ablation".
+        experiment: The family: "oof", "ulmfit" or "ablation".
 
     Returns:
         A row a comparison, index (a, b, metric, label); the columns of the comparisons, `what` and `name` as sentences

@@ -154,8 +154,8 @@ def verdicts_section(results: Mapping[str, Mapping]) -> str:
 
 
 def committed_results() -> dict[str, Mapping]:
-    """The committed results of every experiment that has some, by its name."""
-    files = {name: PUBLISHED.with_name(f"{name}.json") for name in findings.PAIRS}
+    """The committed results by family of comparisons, where there are some."""
+    files = {name: PUBLISHED.with_name(f"{findings.EXPERIMENT_OF.get(name, name)}.json") for name in findings.PAIRS}
     return {name: read_json(file) for name, file in files.items() if file.is_file()}
 
 

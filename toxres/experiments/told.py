@@ -1,0 +1,96 @@
+"""What the committed experiments say, as notebooks show it: sentences and small tables from their summaries."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from toxres.data.poleval import load_poleval
+from toxres.errors import InputError
+from toxres.evaluation.poleval import HarmfulScores, TypeScores
+from toxres.evaluation.stress import ALL_KINDS, CLEAN
+from toxres.findings import MODEL_NAMES, verdict, with_holm
+
+ARMS = {
+    "baseline_adapted": "Transformer adapted by masked language modelling against as published",
+    "ulmfit": "ULMFiT with its language model against random weights",
+}
+"""What sentences call the comparisons of label efficiency."""
+
+DECIDERS = {
+    "weighted": "decision, loss compensated",
+    "plain": "decision, plain loss",
+    "six_labels": "strongest of the enforced labels",
+    "tfidf": "decision, n-grams",
+}
+"""What the table calls the arms of accept or reject."""
+
+DECISION_METRICS = {
+    "ap": "AP",
+    "accuracy_tuned": "accuracy",
+    "f1_tuned": "F1 of rejects",
+    "recall_tuned": "recall of rejects",
+    "ece": "ECE, raw",
+    "ece_calibrated": "ECE, recalibrated",
+    "accuracy_at_half_coverage": "accuracy on the surest half",
+}
+
+
+def stress_sentences(stress: Mapping, figure: str = "toxic_auroc", name: str = "toxic AUROC") -> list[str]:
+    """Normalised against plain for each model: on comments as written, and at each share of obfuscated letters."""
+    sentences = []
+    for model, found in stress["differences"].items():
+        table = pd.DataFrame(found["table"])
+        table = table[(table["figure"] == figure) & table["kind"].isin([CLEAN.kind, ALL_KINDS])]
+        for row in table.sort_values("share").to_dict("records"):
+            place = "as written" if row["share"] == 0 else f"{row['share']:.0%} of the letters obfuscated"
+            sentences.append(verdict(f"Normalised {MODEL_NAMES.get(model, model)}, {place}", row, name))
+    return sentences
+
+
+def efficiency_sentences(efficiency: Mapping, metric: str = "toxic_ap", name: str = "toxic AP") -> list[str]:
+    """With and without reading first, for each family and number of labels."""
+    rows = [row for row in efficiency["differences"] if row["metric"] == metric]
+    return [verdict(f"{ARMS[row['arm']]}, {row['labels']:,} labels", {**row, "tests": len(rows)}, name) for row in rows]
+
+
+def decision_table(decision: Mapping) -> pd.DataFrame:
+    """A row an arm, a column a metric, each with its 95% interval in brackets."""
+    rows = {
+        DECIDERS[name]: {
+            told: "{:.3f} [{:.3f}, {:.3f}]".format(*arm["metrics"][metric]) for metric, told in DECISION_METRICS.items()
+        }
+        for name, arm in decision["arms"].items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def decision_sentences(decision: Mapping) -> list[str]:
+    """The head with loss compensation against the other arms, in the metrics that matter for a decision."""
+    wanted = ("ap", "f1_tuned", "accuracy_tuned", "accuracy_at_half_coverage", "ece")
+    chosen = [row for row in decision["comparisons"] if row["metric"] in wanted]
+    table = with_holm(pd.DataFrame(chosen))
+    return [
+        verdict(f"{DECIDERS[row['a']]} against {DECIDERS[row['b']]}", row, DECISION_METRICS[row["metric"]])
+        for _, row in table.iterrows()
+    ]
+
+
+def poleval_ours(poleval: Mapping, task: str) -> dict[str, HarmfulScores | TypeScores]:
+    """Our rows of the table of systems, from the one run on the test file."""
+    kind = {"6-1": HarmfulScores, "6-2": TypeScores}[task]
+    names = {task: "ours: multiview", f"{task}, prior shift": "ours, prior re-estimated from the scores"}
+    scores = poleval["test"]["scores"]
+    return {
+        told: kind(**{field: scores[name][field] for field in kind._fields})
+        for name, told in names.items()
+        if name in scores
+    }
+
+
+def poleval_tags(task: str) -> np.ndarray | None:
+    """The tags of the test file, for the systems that give one tag always; None where it is not at hand."""
+    try:
+        return load_poleval(task, "test")["tag"].to_numpy()
+    except InputError:
+        return None
