@@ -211,7 +211,8 @@ def run(test: bool = False, again: bool = False, result: Path = RESULT, work: Pa
             "poleval.6-1.test": {name: scores["6-1"][name] for name in ("f1", "precision", "recall", "accuracy")},
             "poleval.6-2.test": {name: scores["6-2"][name] for name in ("micro_f", "macro_f")},
         }
-        update_headline(figures, {"preset": "full", "sources": known["test"]["sources"]}, HEADLINE)
+        told = {name: known["test"][name] for name in ("sources", "commit")}  # of before the result was written
+        update_headline(figures, {"preset": "full", **told}, HEADLINE)
     return known
 
 
