@@ -29,7 +29,8 @@ OOF_PAIRS = {
 """Comparisons of the out-of-fold scores, and what sentences call them."""
 
 ULMFIT_PAIRS = {
-    ("ulmfit", "tfidf"): "ULMFiT against TF-IDF",
+    ("ulmfit", "tfidf_all"): "ULMFiT against TF-IDF, both on every source",
+    ("ulmfit", "tfidf"): "ULMFiT on every source against TF-IDF on Jigsaw alone, where it is better",
     ("ulmfit", "baseline"): "ULMFiT against baseline",
     ("ulmfit", "ulmfit_alone"): "ULMFiT with a first stage on the other sources' labels against their words alone",
     ("ulmfit_alone", "tfidf"): "ULMFiT without the other sources' labels against TF-IDF",

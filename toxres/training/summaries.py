@@ -68,6 +68,7 @@ OOF_PAIRS = (
     ("custom", "baseline"),
     ("tfidf_all", "tfidf"),
     ("baseline", "baseline_alone"),
+    ("ulmfit", "tfidf_all"),
     ("ulmfit", "tfidf"),
     ("ulmfit", "baseline"),
     ("ulmfit", "ulmfit_alone"),
@@ -89,7 +90,7 @@ def oof_comparisons(folder: Path = RESULTS) -> list[dict]:
         if not {a, b} <= there:
             continue
         one, other = on_common_folds(models[a], models[b])
-        if "tfidf" not in (a, b):
+        if not {a, b} & {"tfidf", "tfidf_all"}:
             of_one_kind = a.startswith("ulmfit") == b.startswith("ulmfit")
             may_differ = ("recipe", "initial") if of_one_kind else ("recipe", "initial", "preset")
             need_same_settings([one.runs[0], other.runs[0]], [a, b], but=may_differ)
