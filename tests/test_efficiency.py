@@ -126,6 +126,18 @@ def test_worth_and_corrected_p_values():
     json.dumps(found.to_dict(), default=float)
 
 
+def test_a_label_that_is_never_positive_has_no_curve():
+    truth = TARGETS.copy()
+    truth[:, 0] = 0
+    runs = {"a": {100: [scored(1.0, 0)]}, "b": {100: [scored(2.0, 1)]}}
+    found = label_efficiency(truth, runs, [("a", "b")], 50)
+    for table, column in ((found.scores, "score"), (found.differences, "p_value"), (found.worth, "needed")):
+        assert table.loc[table["metric"] == "toxic_ap", column].isna().all()
+    others = average_precision_score(truth[:, 1:], runs["a"][100][0][:, 1:], average="macro")
+    scores = found.scores.set_index(["arm", "metric"])["score"]
+    assert scores["a", "macro_ap"] == pytest.approx(others)
+
+
 def test_wrong_arguments():
     for runs, pairs, message in (
         ({"a": {}}, [], "arm 'a' has no run"),

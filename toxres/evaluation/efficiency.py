@@ -192,12 +192,15 @@ def _worth(samples: dict, pairs: Sequence[tuple[str, str]], confidence: float) -
             for i, metric in enumerate(METRICS):
                 wanted = samples[arm, size][:, i]
                 defined = np.flatnonzero(~np.isnan(wanted) & ~np.isnan(curve[:, :, i]).any(axis=0))
-                found = np.array([labels_needed(sizes, curve[:, r, i], wanted[r]) for r in defined])
-                never = np.where(np.isnan(found[1:]), np.inf, found[1:])
-                ends = np.quantile(never, [(1 - confidence) / 2, (1 + confidence) / 2], method="nearest")
-                low, high = np.where(np.isinf(ends), np.nan, ends)
+                found = np.array([labels_needed(sizes, curve[:, r, i], wanted[r]) for r in defined if r > 0])
+                low, high = np.nan, np.nan
+                if len(found):
+                    never = np.where(np.isnan(found), np.inf, found)
+                    ends = np.quantile(never, [(1 - confidence) / 2, (1 + confidence) / 2], method="nearest")
+                    low, high = np.where(np.isinf(ends), np.nan, ends)
                 common = {"arm": arm, "against": against, "labels": size, "metric": metric, "score": wanted[0]}
-                rows.append({**common, "needed": found[0], "low": low, "high": high})
+                needed = labels_needed(sizes, curve[:, 0, i], wanted[0])
+                rows.append({**common, "needed": needed, "low": low, "high": high})
     return pd.DataFrame(rows)
 
 
