@@ -1,13 +1,13 @@
 """What the committed experiments say, as notebooks show it: sentences and small tables from their summaries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from toxres.data.poleval import load_poleval
 from toxres.errors import InputError
-from toxres.evaluation.poleval import HarmfulScores, TypeScores
+from toxres.evaluation.poleval import PUBLISHED, HarmfulScores, TypeScores
 from toxres.evaluation.stress import ALL_KINDS, CLEAN
 from toxres.findings import MODEL_NAMES, verdict, with_holm
 
@@ -94,3 +94,24 @@ def poleval_tags(task: str) -> np.ndarray | None:
         return load_poleval(task, "test")["tag"].to_numpy()
     except InputError:
         return None
+
+
+def poleval_sentences(poleval: Mapping) -> list[str]:
+    """What the one run on the test file gave, beside the task's winner, in per cent."""
+    sentences = []
+    for name, scores in poleval_ours(poleval, "6-1").items():
+        f1, precision, recall = (f"{100 * value:.1f}" for value in (scores.f1, scores.precision, scores.recall))
+        sentences.append(f"6-1, {name}: F1 of harmful {f1} (precision {precision}, recall {recall}).")
+    for name, scores in poleval_ours(poleval, "6-2").items():
+        sentences.append(f"6-2, {name}: macro-F {100 * scores.macro_f:.1f}, micro-F {100 * scores.micro_f:.1f}.")
+    for item in PUBLISHED:
+        told = ", ".join(f"{metric.replace('_', '-')} {100 * value:.1f}" for metric, value in item.scores.items())
+        sentences.append(f"{item.task}, {item.system}: {told} ({item.source}; {item.differs}).")
+    return sentences
+
+
+def as_lists(parts: Mapping[str, Sequence[str]]) -> str:
+    """Markdown: each part's title, and its sentences as a list."""
+    return "\n\n".join(
+        "\n".join([f"**{title}**", "", *(f"- {line}" for line in lines)]) for title, lines in parts.items()
+    )
