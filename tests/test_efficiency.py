@@ -20,7 +20,8 @@ from toxres.evaluation import bootstrap_interval, paired_bootstrap
 from toxres.evaluation.arrays import sigmoid
 from toxres.evaluation.efficiency import _two_levels, label_efficiency, labels_needed
 from toxres.experiments import efficiency
-from toxres.experiments.efficiency import ARMS, SIZES, Cell, Settings, cells, read_scores, subset, summarise
+from toxres.experiments.efficiency import read_scores, subset, summarise
+from toxres.experiments.efficiency_design import ARMS, SIZES, Cell, Settings, cells
 from toxres.labels import LABELS
 from toxres.plots.efficiency import FAMILIES, efficiency_curves, efficiency_panels
 

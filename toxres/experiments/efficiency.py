@@ -6,7 +6,6 @@ under `data/results/efficiency/`, and what is there is not run again. `--summary
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import shutil
 import sys
@@ -16,117 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toxres.config import BASELINE, FULL, TFIDF, ULMFIT, Preset, Recipe
 from toxres.data import load_comments, targets
-from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
+from toxres.data.splits import TEST_FOLD
 from toxres.data.subsets import nested_order
 from toxres.errors import InputError
-from toxres.files import ROOT, atomic_path, read_json, write_json
+from toxres.experiments.efficiency_design import ALL, ARMS, Cell, Settings, cells
+from toxres.experiments.efficiency_starts import adapted_encoder, adapted_language, random_language
+from toxres.files import atomic_path, read_json, write_json
 from toxres.labels import LABELS
-
-ALL = "all"
-SIZES = (100, 300, 1_000, 3_000, ALL)
-
-ABOVE_LANGUAGE = dataclasses.replace(ULMFIT, layer_decay=1.3, unfreezing=0.0)
-"""ULMFiT's classifier as it did best on validation comments, at `LEARNING_RATE`; holding lower layers back more, as the
-paper does, would be of no use to random weights."""
-
-LEARNING_RATE = 3e-3
-
-PRESET = dataclasses.replace(FULL, name="efficiency", epochs=2, batch_size=16, max_length=96, freeze_layers=2)
-"""The same for every transformer; ULMFiT has no layers that stay frozen, and its own learning rate."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Arm:
-    """What is trained on the labelled comments, and what it starts from.
-
-    Attributes:
-        name: Of its results.
-        recipe: What is trained.
-        start: "" as it is, "adapted" (masked language modelling), "language" (a language model) or "random".
-        against: The arm it is compared with: the same without pretraining on this text; None for those.
-        seeds: How many of each of `SIZES`.
-        learning_rate: Peak learning rate above an AWD-LSTM; None is the preset's.
-    """
-
-    name: str
-    recipe: Recipe
-    start: str = ""
-    against: str | None = None
-    seeds: tuple[int, ...] = (2, 2, 2, 1, 1)
-    learning_rate: float | None = None
-
-
-ARMS = {
-    arm.name: arm
-    for arm in (
-        Arm("baseline", BASELINE),
-        Arm("baseline_adapted", BASELINE, "adapted", "baseline"),
-        Arm("tfidf", TFIDF, seeds=(3, 3, 3, 3, 1)),
-        Arm("ulmfit_none", ABOVE_LANGUAGE, "random", learning_rate=LEARNING_RATE),
-        Arm("ulmfit", ABOVE_LANGUAGE, "language", "ulmfit_none", learning_rate=LEARNING_RATE),
-    )
-}
-"""Every arm. The encoder of both transformers has been pretrained on other text by those who published it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Where the comments come from, how much is trained, and where things are written.
-
-    Attributes:
-        source: Source of the labelled comments.
-        auxiliary: Sources whose comments are read without their labels, too.
-        test_fold: Fold of the source that is scored; the test fold is never trained on.
-        sizes: Numbers of labelled comments; "all" is all there are.
-        preset: Of every run, as far as it goes.
-        min_steps: Optimiser steps that every run has at least.
-        read: Characters of a comment that are read for pretraining.
-        language_model: Folder of the language model that ULMFiT starts from; it has not read the source.
-        results: Where probabilities and records go.
-        work: Where encoders, language models and subsets go.
-    """
-
-    source: str = "jigsaw"
-    auxiliary: tuple[str, ...] = ("civil_spans", "davidson")
-    test_fold: int = TEST_FOLD
-    sizes: tuple[int | str, ...] = SIZES
-    preset: Preset = PRESET
-    min_steps: int = 120
-    read: int = 300
-    language_model: Path = ROOT / "build" / "experiments" / "oof" / "language"
-    results: Path = ROOT / "data" / "results" / "efficiency"
-    work: Path = ROOT / "build" / "experiments" / "efficiency"
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One training run: an arm with so many labelled comments, drawn and trained with a seed."""
-
-    arm: Arm
-    size: int | str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """Of its result."""
-        return f"{self.arm.name}-{self.size}-seed{self.seed}"
-
-
-def cells(sizes: tuple[int | str, ...] = SIZES) -> list[Cell]:
-    """Every run, the most telling first: small sizes of the transformers, the floor, ULMFiT, then the large sizes."""
-    small = [size for size in sizes if size != ALL and size <= 1_000]
-    large = [size for size in sizes if size not in small]
-    found = []
-    for part in (small, large):
-        for family in (("baseline", "baseline_adapted"), ("tfidf",), ("ulmfit_none", "ulmfit")):
-            for seed in range(max(ARMS[family[0]].seeds)):
-                for size in part:
-                    arms = [ARMS[name] for name in family]
-                    number = dict(zip(SIZES, arms[0].seeds, strict=True)).get(size, arms[0].seeds[0])
-                    found += [Cell(arm, size, seed) for arm in arms if seed < number]
-    return found
 
 
 def labelled(settings: Settings) -> pd.DataFrame:
@@ -150,16 +46,6 @@ def subset(settings: Settings, size: int | str, seed: int) -> pd.DataFrame:
             f"{settings.source}: has {len(pool):,} comments to train on, not {size:,}; give a smaller size"
         )
     return pool.iloc[nested_order(targets(pool), seed)[:size]]
-
-
-def unlabelled(settings: Settings, sources: tuple[str, ...]) -> list[str]:
-    """The beginnings of all training comments of some sources, none of which stands, nearly, in the test fold."""
-    from toxres.training.rows import select_rows
-
-    preset = dataclasses.replace(settings.preset, max_rows=None, max_rows_auxiliary=None)
-    validation = VALIDATION_FOLD if settings.test_fold == VALIDATION_FOLD else None
-    rows = select_rows(sources, preset, 0, TEST_FOLD, validation, need_labels=False)
-    return [text[: settings.read] for text in rows.train["text"]]
 
 
 def execute(cell: Cell, settings: Settings) -> None:
@@ -221,63 +107,6 @@ def _told(run: dict) -> dict:
     """What a record says of the run that its encoder comes from."""
     names = ("key", "corpus", "config", "history", "seconds", "commit")
     return {"pretraining": {name: run[name] for name in names if name in run}}
-
-
-def adapted_encoder(settings: Settings) -> Path:
-    """MiniLM after masked language modelling on every training comment of all sources; made once."""
-    from toxres.training.masked_language_model import MaskedConfig, adapt_encoder
-
-    out = settings.work / "adapted"
-    if (out / "run.json").is_file():
-        return out
-    preset = settings.preset
-    config = MaskedConfig("efficiency", epochs=1, max_length=preset.max_length, batch_tokens=4_096)
-    held_out = load_comments((settings.auxiliary or (settings.source,))[0], split="test", limit=500)["text"]
-    return adapt_encoder(
-        unlabelled(settings, (settings.source, *settings.auxiliary)), preset.encoder, config, out,
-        validation=[text[: settings.read] for text in held_out], resume=True, save_steps=60, progress=False,
-    )  # fmt: skip
-
-
-def adapted_language(settings: Settings, seed: int = 0) -> Path:
-    """The language model of the other sources after the source's training comments; made once, for every seed."""
-    from toxres.training.ulmfit import learn_language
-
-    out = settings.work / "language"
-    if (out / "run.json").is_file():
-        return out
-    if not (settings.language_model / "run.json").is_file():
-        raise InputError(f"{settings.language_model}: is not there yet; run toxres.training.experiments oof first")
-    texts = unlabelled(settings, (settings.source,))
-    return learn_language(
-        ULMFIT, settings.preset, texts, out, init=settings.language_model, resume=True, progress=False
-    )
-
-
-def random_language(settings: Settings, seed: int) -> Path:
-    """A language model with the same vocabulary and sizes that has learned nothing."""
-    import torch
-    import transformers
-
-    from toxres.training.language_config import LanguageModelConfig
-    from toxres.training.language_start import load_start, new_model
-
-    out = settings.work / f"random-seed{seed}"
-    if (out / "run.json").is_file():
-        return out
-    run = read_json(settings.language_model / "run.json")
-    config = LanguageModelConfig(**run["config"])
-    start = load_start(settings.language_model, None, config)
-    torch.manual_seed(seed)
-    transformers.utils.logging.disable_progress_bar()
-    model = new_model(start.tokenizer, config)
-    defining = {"config": run["config"], "vocabulary": run["vocabulary"], "random": seed}
-    key = hashlib.sha256(json.dumps(defining, sort_keys=True).encode()).hexdigest()[:16]
-    with atomic_path(out) as folder:
-        model.save_pretrained(folder)
-        start.tokenizer.save_pretrained(folder)
-        write_json(folder / "run.json", {"key": key, **defining})
-    return out
 
 
 def write_compact(path: Path, ids: pd.Series, probs: np.ndarray) -> None:
