@@ -1,4 +1,4 @@
-"""What the arms of `toxres.experiments.efficiency` start from: an encoder or language model, with or without learning."""
+"""What the arms of `toxres.experiments.efficiency` start from: an encoder or a language model, trained or not."""
 
 import dataclasses
 import hashlib
