@@ -27,9 +27,10 @@ DECIDERS = {
 
 DECISION_METRICS = {
     "ap": "AP",
-    "accuracy_tuned": "accuracy",
-    "f1_tuned": "F1 of rejects",
-    "recall_tuned": "recall of rejects",
+    "f1": "F1 of rejects at 0.5",
+    "f1_tuned": "F1 of rejects, tuned",
+    "recall_tuned": "recall of rejects, tuned",
+    "accuracy_tuned": "accuracy, tuned",
     "ece": "ECE, raw",
     "ece_calibrated": "ECE, recalibrated",
     "accuracy_at_half_coverage": "accuracy on the surest half",
@@ -67,7 +68,7 @@ def decision_table(decision: Mapping) -> pd.DataFrame:
 
 def decision_sentences(decision: Mapping) -> list[str]:
     """The head with loss compensation against the other arms, in the metrics that matter for a decision."""
-    wanted = ("ap", "f1_tuned", "accuracy_tuned", "accuracy_at_half_coverage", "ece")
+    wanted = ("ap", "f1", "f1_tuned", "accuracy_at_half_coverage", "ece")
     chosen = [row for row in decision["comparisons"] if row["metric"] in wanted]
     table = with_holm(pd.DataFrame(chosen))
     return [
