@@ -64,5 +64,10 @@ def test_poleval_puts_ours_beside_the_published():
     assert len(sentences) == 3 + len(PUBLISHED)
 
 
+def test_steps_have_names_that_can_be_read():
+    steps = told.poleval_steps({"cv": {"steps": {"nb-char_wb-2-5": 1, "+ members": 2, "+ new": 3}}})
+    assert steps == {"letters, weighted by class": 1, "+ encoder fine-tuned": 2, "+ new": 3}
+
+
 def test_lists_are_markdown():
     assert told.as_lists({"One": ["a", "b"], "Two": ["c"]}) == "**One**\n\n- a\n- b\n\n**Two**\n\n- c"

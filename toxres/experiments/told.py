@@ -25,6 +25,17 @@ DECIDERS = {
 }
 """What the table calls the arms of accept or reject."""
 
+VIEWS = {
+    "nb-char_wb-2-5": "letters, weighted by class",
+    "tfidf-word-1-2": "words",
+    "tfidf-word-1-2-stem5-plain": "beginnings of words",
+    "layers-mean": "encoder as published, mean",
+    "layers-max": "encoder as published, maximum",
+    "first": "encoder after English toxicity",
+    "members": "encoder fine-tuned",
+}
+"""What figures call the views of a tweet."""
+
 DECISION_METRICS = {
     "ap": "AP",
     "f1": "F1 of rejects at 0.5",
@@ -75,6 +86,15 @@ def decision_sentences(decision: Mapping) -> list[str]:
         verdict(f"{DECIDERS[row['a']]} against {DECIDERS[row['b']]}", row, DECISION_METRICS[row["metric"]])
         for _, row in table.iterrows()
     ]
+
+
+def poleval_steps(poleval: Mapping) -> dict[str, Mapping]:
+    """The cross-validated steps of the system, views by names for a figure."""
+    names = {}
+    for step, found in poleval["cv"]["steps"].items():
+        view = step.removeprefix("+ ")
+        names[("+ " if step != view else "") + VIEWS.get(view, view)] = found
+    return names
 
 
 def poleval_ours(poleval: Mapping, task: str) -> dict[str, HarmfulScores | TypeScores]:
