@@ -58,7 +58,8 @@ def test_more_frozen_layers_than_there_are(bert):
 
 def test_each_layer_learns_slower_than_the_one_above(ulmfit):
     preset = dataclasses.replace(SMOKE, language_model_learning_rate=0.1)
-    rates = {group["depth"]: group["lr"] for group in build_optimizer(ulmfit, ULMFIT, preset).param_groups}
+    recipe = dataclasses.replace(ULMFIT, layer_decay=2.6)
+    rates = {group["depth"]: group["lr"] for group in build_optimizer(ulmfit, recipe, preset).param_groups}
     assert rates == {depth: pytest.approx(0.1 / 2.6**depth) for depth in range(5)}
 
 
@@ -71,9 +72,9 @@ def test_layer_decay_below_a_pretrained_encoder(bert):
 
 def test_layers_unfreeze_in_order_from_the_top(ulmfit):
     """Steps after which each layer had moved: the head at once, the embeddings last, at half of the run."""
-    steps = 40
-    optimizer = build_optimizer(ulmfit, ULMFIT, SMOKE)
-    scheduler = build_scheduler(optimizer, ULMFIT, steps)
+    steps, recipe = 40, dataclasses.replace(ULMFIT, unfreezing=0.5)
+    optimizer = build_optimizer(ulmfit, recipe, SMOKE)
+    scheduler = build_scheduler(optimizer, recipe, steps)
     groups = [list(ulmfit.head.parameters()), *reversed(layer_groups(ulmfit.encoder))]
     before = [group[0].detach().clone() for group in groups]
     moved = {}

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from toxres import plots
 from toxres.config import RECIPES, SMOKE
 from toxres.data import load_comments, targets
 from toxres.errors import InputError
@@ -29,6 +28,7 @@ from toxres.experiments.stress import MODELS, continue_stress, runs_stress, samp
 from toxres.files import write_json
 from toxres.labels import LABELS
 from toxres.perturb import KINDS
+from toxres.plots.stress import normalisation_effect, stress_curve, stress_panels
 from toxres.training import experiments
 from toxres.training.experiments import Run
 
@@ -242,7 +242,7 @@ def curves() -> dict[str, pd.DataFrame]:
 
 
 def test_a_curve_begins_with_the_text_as_it_was_written():
-    ax = plots.stress_curve(curves(), "leet", figure="macro_ap")
+    ax = stress_curve(curves(), "leet", figure="macro_ap")
     lines = {line.get_label(): line for line in ax.get_lines()}
     assert set(lines) == {"baseline", "baseline, normalised", "TF-IDF"}
     assert lines["baseline"].get_xdata().tolist() == [0, 0.1, 0.2, 0.4]
@@ -253,7 +253,7 @@ def test_a_curve_begins_with_the_text_as_it_was_written():
 
 
 def test_the_panels_show_every_kind_and_one_legend():
-    fig = plots.stress_panels(curves(), origin="o")
+    fig = stress_panels(curves(), origin="o")
     assert len(fig.axes) == len(KINDS) + 1 and len(fig.legends) == 1
     assert [item.get_text() for item in fig.legends[0].get_texts()][:2] == ["baseline", "TF-IDF"]
     assert all(len(ax.get_lines()) == 3 and ax.get_legend() is None for ax in fig.axes)
@@ -273,7 +273,7 @@ def test_the_effect_is_drawn_with_its_interval_and_hollow_where_it_may_be_nothin
         }
         for kind, share, value in (("clean", 0.0, 0.01), (ALL_KINDS, 0.1, -0.05), ("leet", 0.1, 0.4))
     ]
-    ax = plots.normalisation_effect({"custom": pd.DataFrame(rows)}, figure="macro_ap")
+    ax = normalisation_effect({"custom": pd.DataFrame(rows)}, figure="macro_ap")
     assert [item.get_text() for item in ax.get_xticklabels()] == ["as written", "10%"]
     dots = next(item for item in ax.collections if len(item.get_offsets()) == 2)
     assert np.asarray(dots.get_offsets())[:, 1] == pytest.approx([0.01, -0.05])

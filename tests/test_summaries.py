@@ -47,7 +47,8 @@ def test_no_committed_score_is_of_a_comment_its_model_was_trained_on(data_dir):
         ids = pd.read_csv(file.with_suffix(".csv"), dtype={"id": str})["id"]
         assert run["test_fold"] == int(file.stem[-1])
         assert (folds.loc[ids] == run["test_fold"]).all()
-        assert len(ids) == (folds == run["test_fold"]).sum()
+        if file.parent.name != "stress":
+            assert len(ids) == (folds == run["test_fold"]).sum()
 
 
 def test_synthetic_corpus_is_easier_for_an_encoder_than_for_ngrams():

@@ -2,6 +2,7 @@
 
 from toxres.evaluation.poleval import PUBLISHED
 from toxres.experiments import told
+from toxres.files import write_json
 
 
 def row(kind: str, share: float, difference: float, spread: float = 0.01, figure: str = "toxic_auroc") -> dict:
@@ -71,3 +72,14 @@ def test_steps_have_names_that_can_be_read():
 
 def test_lists_are_markdown():
     assert told.as_lists({"One": ["a", "b"], "Two": ["c"]}) == "**One**\n\n- a\n- b\n\n**Two**\n\n- c"
+
+
+def test_headlines_are_of_the_experiments_that_are_done(tmp_path):
+    table = [row("clean", 0.0, 0.001), row("mean of kinds", 0.2, 0.5), row("mean of kinds", 0.4, 0.1)]
+    write_json(tmp_path / "stress.json", {"differences": {"tfidf": {"table": table}}})
+    write_json(tmp_path / "efficiency.json", {"differences": []})
+    write_json(tmp_path / "groups.json", {"recipes": {"tfidf": {"winners": [{"sentence": "never told"}]}}})
+    (title, sentences), *others = told.headlines(tmp_path).items()
+    assert others == [] and len(sentences) == 2, "the shares between are not told"
+    assert "+0.100" in told.as_lists({title: sentences}) and "+0.500" not in "".join(sentences)
+    assert told.headlines(tmp_path / "nothing") == {}

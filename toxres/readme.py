@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from toxres import findings
 from toxres.errors import InputError
+from toxres.experiments import told
 from toxres.files import ROOT, read_json, write_text
 from toxres.results import read_headline
 
@@ -160,9 +161,10 @@ def committed_results() -> dict[str, Mapping]:
 
 
 def generated() -> str:
-    """What stands between the markers: verdicts, then tables, from the figures recorded now."""
+    """What stands between the markers: verdicts, tables and further findings, from the figures recorded now."""
     tables = results_section(read_headline(), read_json(PUBLISHED))
-    return "\n\n".join(filter(None, [verdicts_section(committed_results()), tables]))
+    questions = told.as_lists(told.headlines())
+    return "\n\n".join(filter(None, [verdicts_section(committed_results()), tables, questions]))
 
 
 def with_results(text: str, section: str) -> str:

@@ -1,6 +1,7 @@
 """What the committed experiments say, as notebooks show it: sentences and small tables from their summaries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ from toxres.data.poleval import load_poleval
 from toxres.errors import InputError
 from toxres.evaluation.poleval import PUBLISHED, HarmfulScores, TypeScores
 from toxres.evaluation.stress import ALL_KINDS, CLEAN
-from toxres.findings import MODEL_NAMES, verdict, with_holm
+from toxres.files import read_json
+from toxres.findings import MODEL_NAMES, RESULTS, verdict, with_holm
 
 ARMS = {
     "baseline_adapted": "Transformer adapted by masked language modelling against as published",
@@ -48,13 +50,28 @@ DECISION_METRICS = {
 }
 
 
-def stress_sentences(stress: Mapping, figure: str = "toxic_auroc", name: str = "toxic AUROC") -> list[str]:
-    """Normalised against plain for each model: on comments as written, and at each share of obfuscated letters."""
+DECISION_QUESTIONS = ("ap", "f1", "f1_tuned", "accuracy_at_half_coverage", "ece")
+"""Metrics that the arms are compared by, which Holm's correction counts."""
+
+
+def stress_sentences(
+    stress: Mapping, figure: str = "toxic_auroc", name: str = "toxic AUROC", shares: Collection[float] | None = None
+) -> list[str]:
+    """Normalised against plain for each model: on comments as written, and at each share of obfuscated letters.
+
+    Args:
+        stress: The summary of the experiment.
+        figure: What is measured, as the summary calls it.
+        name: As sentences call it.
+        shares: Only these; all by default.
+    """
     sentences = []
     for model, found in stress["differences"].items():
         table = pd.DataFrame(found["table"])
         table = table[(table["figure"] == figure) & table["kind"].isin([CLEAN.kind, ALL_KINDS])]
         for row in table.sort_values("share").to_dict("records"):
+            if shares is not None and row["share"] not in shares:
+                continue
             place = "as written" if row["share"] == 0 else f"{row['share']:.0%} of the letters obfuscated"
             sentences.append(verdict(f"Normalised {MODEL_NAMES.get(model, model)}, {place}", row, name))
     return sentences
@@ -77,11 +94,16 @@ def decision_table(decision: Mapping) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def decision_sentences(decision: Mapping) -> list[str]:
-    """The head with loss compensation against the other arms, in the metrics that matter for a decision."""
-    wanted = ("ap", "f1", "f1_tuned", "accuracy_at_half_coverage", "ece")
-    chosen = [row for row in decision["comparisons"] if row["metric"] in wanted]
+def decision_sentences(decision: Mapping, wanted: Collection[str] = DECISION_QUESTIONS) -> list[str]:
+    """The head with loss compensation against the other arms.
+
+    Args:
+        decision: The summary of the experiment.
+        wanted: Metrics out of `DECISION_METRICS`.
+    """
+    chosen = [row for row in decision["comparisons"] if row["metric"] in DECISION_QUESTIONS]
     table = with_holm(pd.DataFrame(chosen))
+    table = table[table["metric"].isin(list(wanted))]
     return [
         verdict(f"{DECIDERS[row['a']]} against {DECIDERS[row['b']]}", row, DECISION_METRICS[row["metric"]])
         for _, row in table.iterrows()
@@ -129,6 +151,22 @@ def poleval_sentences(poleval: Mapping) -> list[str]:
         told = ", ".join(f"{metric.replace('_', '-')} {100 * value:.1f}" for metric, value in item.scores.items())
         sentences.append(f"{item.task}, {item.system}: {told} ({item.source}; {item.differs}).")
     return sentences
+
+
+def headlines(folder: Path = RESULTS) -> dict[str, list[str]]:
+    """The findings the README shows, by question; of experiments that have been done."""
+    found = {path.stem: read_json(path) for path in folder.glob("*.json")}
+    parts = {}
+    if "stress" in found:
+        parts["Does it help to normalise comments first?"] = stress_sentences(found["stress"], shares=(0.0, 0.4))
+    if "efficiency" in found and found["efficiency"]["differences"]:
+        parts["What is reading unlabelled comments worth?"] = efficiency_sentences(found["efficiency"])
+    if "ulmfit" in found.get("groups", {}).get("recipes", {}):
+        winners = found["groups"]["recipes"]["ulmfit"]["winners"]
+        parts["Does each group of sites need its own model (ULMFiT)?"] = [winner["sentence"] for winner in winners]
+    if "decision" in found:
+        parts["A head for accept or reject?"] = decision_sentences(found["decision"], ("ap", "f1"))
+    return parts
 
 
 def as_lists(parts: Mapping[str, Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Every figure of the notebooks: functions take data and `ax`, return `Axes`, and never call `show`."""
+"""Figures that all notebooks share: functions take data and `ax`, return `Axes`, and never call `show`."""
 
 from toxres.plots.comparison import before_after, forest_plot, group_comparison, metric_bars
 from toxres.plots.curves import learning_curves, precision_recall_curves, reliability_diagram, threshold_curves
@@ -13,7 +13,6 @@ from toxres.plots.data import (
     upset_plot,
 )
 from toxres.plots.mechanism import focal_gradient, focal_loss, pooling_sketch
-from toxres.plots.stress import normalisation_effect, stress_curve, stress_panels
 from toxres.plots.style import BLUE_ORANGE, BLUES, MODEL_COLOURS, save_figure, use_style
 
 __all__ = [
@@ -32,15 +31,12 @@ __all__ = [
     "learning_curves",
     "length_histogram",
     "metric_bars",
-    "normalisation_effect",
     "pooling_sketch",
     "precision_recall_curves",
     "prevalence_bars",
     "rater_disagreement",
     "reliability_diagram",
     "save_figure",
-    "stress_curve",
-    "stress_panels",
     "threshold_curves",
     "upset_plot",
     "use_style",
