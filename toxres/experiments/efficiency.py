@@ -56,7 +56,7 @@ def execute(cell: Cell, settings: Settings) -> None:
     chosen, out = subset(settings, cell.size, cell.seed), settings.work / cell.name
     file = settings.work / f"{cell.name}.csv"
     preset, options = settings.preset, {}
-    steps = max(settings.min_steps, preset.epochs * -(-len(chosen) // preset.batch_size))
+    steps = max(cell.arm.min_steps or settings.min_steps, preset.epochs * -(-len(chosen) // preset.batch_size))
     preset = dataclasses.replace(preset, max_rows=None, epochs_auxiliary=0, max_steps=steps)
     if cell.arm.start == "adapted":
         preset = dataclasses.replace(preset, encoder=str(adapted_encoder(settings)))
@@ -105,7 +105,7 @@ def _record(cell: Cell, settings: Settings, run: dict, chosen: pd.DataFrame, opt
 
 def _told(run: dict) -> dict:
     """What a record says of the run that its encoder comes from."""
-    names = ("key", "corpus", "config", "history", "seconds", "commit")
+    names = ("key", "corpus", "config", "history", "random", "spread", "seconds", "commit")
     return {"pretraining": {name: run[name] for name in names if name in run}}
 
 

@@ -9,7 +9,7 @@ from toxres.config import ULMFIT
 from toxres.data import load_comments
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.errors import InputError
-from toxres.experiments.efficiency_design import Settings
+from toxres.experiments.efficiency_design import RANDOM_SPREAD, Settings
 from toxres.files import atomic_path, read_json, write_json
 
 
@@ -55,7 +55,7 @@ def adapted_language(settings: Settings, seed: int = 0) -> Path:
 
 
 def random_language(settings: Settings, seed: int) -> Path:
-    """A language model with the same vocabulary and sizes that has learned nothing."""
+    """A language model with the same vocabulary and sizes that has learned nothing, its embeddings drawn wider."""
     import torch
     import transformers
 
@@ -71,7 +71,9 @@ def random_language(settings: Settings, seed: int) -> Path:
     torch.manual_seed(seed)
     transformers.utils.logging.disable_progress_bar()
     model = new_model(start.tokenizer, config)
-    defining = {"config": run["config"], "vocabulary": run["vocabulary"], "random": seed}
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(RANDOM_SPREAD)
+    defining = {"config": run["config"], "vocabulary": run["vocabulary"], "random": seed, "spread": RANDOM_SPREAD}
     key = hashlib.sha256(json.dumps(defining, sort_keys=True).encode()).hexdigest()[:16]
     with atomic_path(out) as folder:
         model.save_pretrained(folder)
