@@ -55,6 +55,9 @@ stress: $(STAMP) ## the long tests: full fuzz, kill and load counts
 
 render: $(STAMP) ## the committed results, notebooks and figures: preset full, on real data (hours, resumable)
 	@for name in synthetic oof ablation; do $(PY) -m toxres.training.experiments $$name --workers 2; done
+	@for name in stress groups efficiency; do $(PY) -m toxres.experiments.$$name; $(PY) -m toxres.experiments.$$name --summary; done
+	@$(PY) -m toxres.experiments.decision --language-model build/experiments/oof/language
+	@$(PY) -m toxres.experiments.poleval
 	@$(PY) -m toxres.training.summaries
 	@$(PY) -m toxres.render --preset full --in-place
 	@$(PY) -m toxres.readme

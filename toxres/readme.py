@@ -161,10 +161,16 @@ def committed_results() -> dict[str, Mapping]:
 
 
 def generated() -> str:
-    """What stands between the markers: verdicts, tables and further findings, from the figures recorded now."""
+    """What stands between the markers: tables, then findings in words, folded, from the figures recorded now."""
     tables = results_section(read_headline(), read_json(PUBLISHED))
-    questions = told.as_lists(told.headlines())
-    return "\n\n".join(filter(None, [verdicts_section(committed_results()), tables, questions]))
+    verdicts = folded("Who beats whom: every comparison in words", verdicts_section(committed_results()))
+    questions = folded("Normalisation, unlabelled text, groups of sites, decisions", told.as_lists(told.headlines()))
+    return "\n\n".join(filter(None, [tables, verdicts, questions]))
+
+
+def folded(title: str, section: str) -> str:
+    """A section that opens when its title is clicked; nothing where it is empty."""
+    return section and f"<details>\n<summary>{title}</summary>\n\n{section}\n\n</details>"
 
 
 def with_results(text: str, section: str) -> str:

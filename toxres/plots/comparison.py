@@ -22,7 +22,11 @@ from toxres.plots.style import (
     pretty,
     text_inches,
     titled,
+    wrapped,
 )
+
+NAME_INCHES = 3.4
+"""Widest name of a row before it is broken into lines."""
 
 FOREST_INCHES = 4.6
 """Width that a forest plot keeps for its data."""
@@ -121,7 +125,7 @@ def forest_plot(
         ax.scatter([value], [row], s=size, facecolor=face, edgecolor=colour, linewidth=1.8, zorder=3)
     if "macro" in rows:
         ax.axhline(0.3, color=FAINT, linewidth=1)
-    ax.set_yticks(list(rows.values()), [pretty(name) for name in rows])
+    ax.set_yticks(list(rows.values()), [_name(name) for name in rows])
     ax.set_ylim(min(rows.values()) - 0.6, len(names) + 1.1)
     reach = _reach(differences)
     ax.set_xlim(-reach, reach)
@@ -140,8 +144,14 @@ def forest_plot(
 def forest_size(differences: pd.DataFrame) -> tuple[float, float]:
     """Width and height in inches at which a forest plot has room for its names, its data and its numbers."""
     beside = max(text_inches(text, 8.8, "monospace") for text in _told(differences).values())
-    names = max(text_inches(pretty(name), STYLE["font.size"]) for name in differences.index)
+    lines = [line for name in differences.index for line in _name(name).split("\n")]
+    names = max(text_inches(line, STYLE["font.size"]) for line in lines)
     return names + FOREST_INCHES + beside + 0.4, 1.7 + 0.42 * len(differences)
+
+
+def _name(name: object) -> str:
+    """A row's name, in two lines or more where it is long."""
+    return "\n".join(wrapped(pretty(name), NAME_INCHES, STYLE["font.size"]))
 
 
 def _reach(differences: pd.DataFrame) -> float:
