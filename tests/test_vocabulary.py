@@ -14,7 +14,7 @@ from toxres.text import normalise
 class Splitter:
     """A tokenizer that cuts every word of more than four letters in two."""
 
-    def tokenize(self, text: str) -> list[str]:
+    def tokenize(self, text: str, verbose: bool = True) -> list[str]:
         return [part for word in text.split() for part in ([word] if len(word) < 5 else [word[:4], "##" + word[4:]])]
 
 

@@ -68,7 +68,7 @@ def own_pieces(tokenizer, reference, texts: Sequence[str], most: int = 30, least
     """
     counts: Counter[str] = Counter()
     for text in texts:
-        tokens = tokenizer.tokenize(text)
+        tokens = tokenizer.tokenize(text, verbose=False)
         # A word is one piece if the next piece begins another word.
         ends = [*(following.startswith(SPACE) or following in SPECIAL_TOKENS for following in tokens[1:]), True]
         counts.update({token for token, end in zip(tokens, ends, strict=True) if end})
@@ -86,12 +86,16 @@ def tokens_per_word(tokenizers: Mapping[str, object], texts: Mapping[str, Sequen
     """How many tokens a word between white space takes: a row a collection of texts, a column a tokenizer."""
     table = {
         name: {
-            kind: sum(len(tokenizer.tokenize(text)) for text in some) / max(1, sum(len(text.split()) for text in some))
+            kind: _tokens(tokenizer, some) / max(1, sum(len(text.split()) for text in some))
             for kind, some in texts.items()
         }
         for name, tokenizer in tokenizers.items()
     }
     return pd.DataFrame(table)
+
+
+def _tokens(tokenizer, texts: Sequence[str]) -> int:
+    return sum(len(tokenizer.tokenize(text, verbose=False)) for text in texts)
 
 
 def next_pieces(folder: str | Path, prompt: str, most: int = 8) -> pd.Series:

@@ -144,8 +144,7 @@ def forest_plot(
 def forest_size(differences: pd.DataFrame) -> tuple[float, float]:
     """Width and height in inches at which a forest plot has room for its names, its data and its numbers."""
     beside = max(text_inches(text, 8.8, "monospace") for text in _told(differences).values())
-    lines = [line for name in differences.index for line in _name(name).split("\n")]
-    names = max(text_inches(line, STYLE["font.size"]) for line in lines)
+    names = max(text_inches(_name(name), STYLE["font.size"]) for name in differences.index)
     return names + FOREST_INCHES + beside + 0.4, 1.7 + 0.42 * len(differences)
 
 

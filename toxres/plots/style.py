@@ -139,9 +139,9 @@ def wrapped(text: str, inches: float, size: float) -> list[str]:
 
 
 def text_inches(text: str, size: float, family: str | None = None) -> float:
-    """How wide a text of `size` points is."""
-    font = FontProperties(family=family, size=size)
-    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0] / 72
+    """How wide a text of `size` points is, its longest line that is."""
+    font, path = FontProperties(family=family, size=size), TextToPath()
+    return max(path.get_text_width_height_descent(line, font, ismath=False)[0] for line in text.split("\n")) / 72
 
 
 def _room(ax: Axes) -> float:
