@@ -211,12 +211,14 @@ def test_train_passes_every_option(monkeypatch, capsys):
     words = ["--language-model", "lm", "--vocab-size", "9"]
     assert main(["train", "ulmfit", "--source", "jigsaw", "--out", "dir", *words]) == 0
     assert main(["train", "baseline", "--source", "jigsaw", "--out", "dir", "--encoder", "e5"]) == 0
-    plain = {"seed": 0, "out": "dir", "resume": False, "language_model": None, "corpus": None}
+    assert main(["train", "cls_bce", "--source", "jigsaw", "--out", "dir", "--init", "other"]) == 0
+    plain = {"seed": 0, "out": "dir", "resume": False, "init": None, "language_model": None, "corpus": None}
     assert calls == [
         (("custom", ["jigsaw", "davidson"]), plain | {"preset": SMOKE, "seed": 7, "resume": True}),
         (("tfidf", ["jigsaw"]), plain | {"preset": FULL}),
         (("ulmfit", ["jigsaw"]), plain | {"preset": dataclasses.replace(SMOKE, vocab_size=9), "language_model": "lm"}),
         (("baseline", ["jigsaw"]), plain | {"preset": dataclasses.replace(SMOKE, encoder="e5")}),
+        (("cls_bce", ["jigsaw"]), plain | {"preset": SMOKE, "init": "other"}),
     ]
     printed = capsys.readouterr().out
     assert "checkpoint: dir" in printed and "next: toxres evaluate dir --source jigsaw" in printed

@@ -91,7 +91,7 @@ def test_every_recipe_has_a_known_task_and_a_loss_for_it():
 
 
 def test_bad_tasks():
-    assert "unknown task 'spam'; choose one of: toxicity, types, decision" in complaint(get_task, "spam")
+    assert "unknown task 'spam'; choose one of: toxicity, types, decision, spans" in complaint(get_task, "spam")
     assert "'toxicity' enforces no labels" in complaint(task_of, {"enforced": ["toxic"]})
     for labels in (["toxi"], ["toxic", "toxic"]):
         assert "name some of toxic" in complaint(task_of, {"task": "decision", "enforced": labels})
@@ -506,4 +506,4 @@ def test_command_line(tmp_path, capsys):
         assert main([*words, "--enforce", given]) == 2
         error = capsys.readouterr().err
         assert problem in error and error.count("\n") == 1
-    assert set(TASKS) == {"toxicity", "types", "decision"}
+    assert set(TASKS) == {"toxicity", "types", "decision", "spans"}

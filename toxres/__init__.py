@@ -25,6 +25,7 @@ _HOMES = {
     "load_router": "router",
     "make_router": "router",
     "train": "training",
+    "train_spans": "training",
     "compare": "api",
     "evaluate": "api",
     "score": "scoring",

@@ -13,7 +13,7 @@ from toxres.evaluation.arrays import decide, to_probs
 from toxres.evaluation.calibration import Calibration
 from toxres.files import read_json, well_formed
 from toxres.labels import LABELS
-from toxres.tasks import TOXICITY, Task, task_of
+from toxres.tasks import SPANS, TOXICITY, Task, task_of
 
 RUN = "run.json"
 CALIBRATION = "calibration.json"
@@ -58,13 +58,18 @@ class Checkpoint:
         return self.run["recipe"]["name"]
 
     @property
+    def marks_spans(self) -> bool:
+        """Whether it marks what makes a comment toxic, and scores no comment."""
+        return self.run["recipe"]["family"] == "spans"
+
+    @property
     def max_length(self) -> int:
-        """Tokens a comment is cut off at."""
+        """Tokens a comment is cut off at; a span model reads longer ones in several windows of so many."""
         return int(self.run["preset"]["max_length"])
 
     @functools.cached_property
     def model(self):
-        """The model: a `ToxicityModel` in evaluation mode, a `TfidfModel` or a `StackModel`."""
+        """The model: a `ToxicityModel` or `SpanModel` in evaluation mode, a `TfidfModel` or a `StackModel`."""
         if self.run["recipe"]["family"] == "tfidf":
             from toxres.models.tfidf import TfidfModel
 
@@ -76,11 +81,12 @@ class Checkpoint:
         import torch
         import transformers
 
-        from toxres.models import ToxicityModel
+        from toxres.models import SpanModel, ToxicityModel
 
         transformers.utils.logging.disable_progress_bar()
+        kind = SpanModel if self.marks_spans else ToxicityModel
         try:
-            model, problems = ToxicityModel.from_pretrained(self.path, output_loading_info=True, use_safetensors=True)
+            model, problems = kind.from_pretrained(self.path, output_loading_info=True, use_safetensors=True)
         except Exception as error:
             raise InputError(f"{self.path}: the weights are broken ({_first_line(error)}); train it again") from error
         for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
@@ -94,7 +100,7 @@ class Checkpoint:
     @functools.cached_property
     def tokenizer(self):
         """The model's tokenizer; None for a model that reads texts itself, a bag of n-grams or a stack."""
-        if self.run["recipe"]["family"] != "transformer":
+        if self.run["recipe"]["family"] not in ("transformer", "spans"):
             return None
         from transformers import AutoTokenizer
 
@@ -111,9 +117,11 @@ class Checkpoint:
         A lone surrogate, which no encoding can hold, is read as U+FFFD.
 
         Raises:
-            InputError: `texts` is a single text or one of them is no string, or the weights are broken.
+            InputError: `texts` is a single text or one of them is no string, the weights are broken, or the checkpoint
+                marks spans and scores no comments.
         """
         texts = _texts(texts)
+        need_scores(self)
         if self.tokenizer is None:
             logits = self.model.predict_logits(texts)
         else:
@@ -171,9 +179,23 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             raise ValueError(f"the calibration's method {calibration.method!r} is not for the task {task.name}")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: a field is missing or wrong ({_first_line(error)}); train it again") from error
-    if contents[RUN]["recipe"]["family"] == "transformer":
+    if contents[RUN]["recipe"]["family"] in ("transformer", "spans"):
         _check_config(path, task)
     return Checkpoint(path, contents[RUN], calibration, thresholds)
+
+
+def need_scores(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint itself, if it scores comments.
+
+    Raises:
+        InputError: It marks spans.
+    """
+    if getattr(checkpoint, "marks_spans", False):
+        raise InputError(
+            f"{checkpoint.path}: marks toxic spans and scores no comments; name a classifier's checkpoint here, and "
+            "this one to the explanation method 'supervised'"
+        )
+    return checkpoint
 
 
 def _check_run(run: dict) -> None:
@@ -183,6 +205,8 @@ def _check_run(run: dict) -> None:
         raise ValueError(f"{RUN}: recipe.name is {name!r}, not a name")
     if family not in typing.get_args(typing.get_type_hints(Recipe)["family"]):
         raise ValueError(f"{RUN}: recipe.family is {family!r}, which this version doesn't know")
+    if (family == "spans") != (run["recipe"].get("task") == SPANS.name):
+        raise ValueError(f"{RUN}: recipe.family is {family!r}, but recipe.task is {run['recipe'].get('task')!r}")
     if not isinstance(max_length, int) or isinstance(max_length, bool) or max_length < 1:
         raise ValueError(f"{RUN}: preset.max_length is {max_length!r}, not a whole number above 0")
 
@@ -202,13 +226,13 @@ def _check_config(path: Path, task: Task) -> None:
         config = read_json(file)
     except ValueError as error:
         raise InputError(f"{file}: not valid JSON ({_first_line(error)}); train it again") from error
-    if not isinstance(config, dict) or config.get("model_type") != "toxicity":
+    if not isinstance(config, dict) or config.get("model_type") != ("toxic_spans" if task == SPANS else "toxicity"):
         raise InputError(f"{file}: is not of a model that `toxres train` makes; train it again")
     names = config.get("id2label", {str(index): label for index, label in enumerate(LABELS)})
     if names != {str(index): label for index, label in enumerate(task.labels)}:
         wanted = ", ".join(task.labels)
         raise InputError(f"{file}: the labels (id2label) are not {wanted} in this order; train it again")
-    if config.get("problem_type", TOXICITY.problem_type) != task.problem_type:
+    if task != SPANS and config.get("problem_type", TOXICITY.problem_type) != task.problem_type:
         raise InputError(f"{file}: problem_type is not {task.problem_type}, as {task.name} needs; train it again")
 
 

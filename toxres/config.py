@@ -26,8 +26,9 @@ class Recipe:
 
     Attributes:
         name: What `toxres train` calls it.
-        family: "transformer"; "tfidf" for the bag-of-n-grams floor, or "stack" for views of n-grams and of a
-            multilingual encoder, blended (the other fields then mean nothing).
+        family: "transformer"; "tfidf" for the bag-of-n-grams floor, "stack" for views of n-grams and of a multilingual
+            encoder, blended, or "spans" for a logit a token (pooling and head then mean nothing, nor does the loss for
+            the first two).
         language_model: The encoder is an AWD-LSTM that first learned to predict the comments' own words, with a
             SentencePiece vocabulary of theirs (ULMFiT), instead of the preset's encoder.
         normalisation: Steps of `toxres.text.normalise` that every comment goes through before the tokenizer.
@@ -49,7 +50,7 @@ class Recipe:
     """
 
     name: str
-    family: Literal["transformer", "tfidf", "stack"] = "transformer"
+    family: Literal["transformer", "tfidf", "stack", "spans"] = "transformer"
     language_model: bool = False
     normalisation: tuple[str, ...] = ()
     pooling: Literal["cls", "mean", "attention", "concat"] = "cls"
@@ -169,6 +170,8 @@ BASELINE_DECISION = dataclasses.replace(BASELINE, name="baseline_decision", task
 ULMFIT_DECISION = dataclasses.replace(ULMFIT_WEIGHTED, name="ulmfit_decision", task="decision")
 TFIDF_DECISION = dataclasses.replace(TFIDF, name="tfidf_decision", task="decision")
 MULTIVIEW = Recipe("multiview", family="stack")
+SPANS = Recipe("spans", family="spans", pooling="cls", head="linear", task="spans")
+"""Marks what makes a comment toxic and scores no comment, so it is not among `RECIPES`; see `training.spans`."""
 
 ABLATION = (CLS_BCE.name, CLS_FOCAL.name, ATTENTION_BCE.name, ATTENTION_FOCAL.name)
 """The 2x2 ablation, pooling x loss, all with the residual head."""
@@ -220,6 +223,8 @@ def get_recipe(name: str) -> Recipe:
     Raises:
         InputError: No recipe has this name.
     """
+    if name == SPANS.name:
+        raise InputError(f"recipe {name!r}: marks spans and scores no comment; train it with toxres train {name}")
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}; choose one of: {', '.join(RECIPES)}")
     return RECIPES[name]

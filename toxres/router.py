@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toxres.checkpoint import Checkpoint, load_checkpoint
+from toxres.checkpoint import Checkpoint, load_checkpoint, need_scores
 from toxres.errors import InputError
 from toxres.evaluation.arrays import to_probs
 from toxres.files import atomic_path, need_writable, read_json, write_json
@@ -167,7 +167,7 @@ def make_router(checkpoints: Mapping[str, str | Path], out: str | Path, fallback
     folders: dict[Path, str] = {}
     models = []
     for folder in [*checkpoints.values(), *([] if fallback is None else [fallback])]:
-        models.append(load_checkpoint(folder))
+        models.append(need_scores(load_checkpoint(folder)))
         folders.setdefault(Path(folder).resolve(), f"model-{len(folders)}")
     _one_task(models)
     routes = {group: folders[Path(folder).resolve()] for group, folder in checkpoints.items()}
@@ -218,11 +218,11 @@ def load_router(path: str | Path) -> Router:
 
 
 def open_model(path: str | Path) -> Checkpoint | Router:
-    """Open a checkpoint, or a folder that `make_router` wrote.
+    """Open a checkpoint that scores comments, or a folder that `make_router` wrote.
 
     Raises:
-        InputError: As `load_checkpoint` and `load_router` do.
+        InputError: As `load_checkpoint` and `load_router` do, or the checkpoint marks spans and scores no comments.
     """
     from toxres.checkpoint import load_checkpoint
 
-    return load_router(path) if (Path(path) / ROUTES).is_file() else load_checkpoint(path)
+    return load_router(path) if (Path(path) / ROUTES).is_file() else need_scores(load_checkpoint(path))

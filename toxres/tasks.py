@@ -45,7 +45,10 @@ TYPES: Final = Task("types", ("none", "cyberbullying", "hate_speech"), exclusive
 DECISION: Final = Task("decision", ("reject",), enforced=("toxic", "identity_hate"))
 """A policy's accept (0) or reject (1); the default policy enforces the two labels that every source knows."""
 
-TASKS: Final = {task.name: task for task in (TOXICITY, TYPES, DECISION)}
+SPANS: Final = Task("spans", ("toxic",))
+"""Which characters of a comment make it toxic: a logit a token, and no score of the comment."""
+
+TASKS: Final = {task.name: task for task in (TOXICITY, TYPES, DECISION, SPANS)}
 
 TAG_COLUMNS: Final = ("tag", "class")
 """Columns of a file that may name a comment's class, by number or name."""

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from toxres import __version__
 from toxres.cli import verbs
-from toxres.config import PRESETS, RECIPES
+from toxres.config import PRESETS, RECIPES, SPANS
 
 CORPUS = ".txt (one a line), .csv, .jsonl or .parquet"
 
@@ -56,13 +56,21 @@ def _data(commands) -> None:
 
 def _train(commands) -> None:
     parser = _add(commands, "train", verbs.train, "train a recipe into a checkpoint folder")
-    parser.add_argument("recipe", metavar="RECIPE", help=f"one of: {', '.join(RECIPES)}")
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help=f"one of: {', '.join(RECIPES)}; or {SPANS.name}: learns from toxic_spans, civil_spans or synthetic which "
+        "words make a comment toxic",
+    )
     parser.add_argument("--source", required=True, metavar="NAME[,NAME...]", help="where the comments come from")
     parser.add_argument("--preset", metavar="P", help=f"one of: {', '.join(PRESETS)} (TOXRES_PRESET, or quick)")
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="0 unless told otherwise")
     parser.add_argument("--out", required=True, metavar="DIR", help="the checkpoint folder")
     parser.add_argument(
         "--encoder", metavar="NAME", help="minilm, e5 (multilingual), a folder or a hub name, instead of the preset's"
+    )
+    parser.add_argument(
+        "--init", metavar="DIR", help="start from this checkpoint's weights; for spans: from a classifier's encoder"
     )
     parser.add_argument(
         "--patience", type=_positive, metavar="N", help="stop after N epochs without a better validation score"

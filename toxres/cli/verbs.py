@@ -31,13 +31,18 @@ def data_pull(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """`toxres train RECIPE --source NAME[,NAME...] --out DIR`."""
-    from toxres.config import MINILM, get_preset, get_recipe
+    from toxres.config import MINILM, SPANS, get_preset, get_recipe
     from toxres.data import SOURCES
     from toxres.data.poleval import SOURCE as POLEVAL
     from toxres.errors import InputError
 
+    if options.recipe == SPANS.name:
+        _train_spans(options)
+        return
     recipe, preset = get_recipe(options.recipe), get_preset(options.preset)
     sources = _names(options.source)
+    if options.init and recipe.family != "transformer":
+        raise InputError(f"--init: {recipe.name} starts from no other checkpoint; leave it out")
     for option in ("language_model", "corpus", "vocab_size"):
         if getattr(options, option) and not recipe.language_model:
             raise InputError(f"--{option.replace('_', '-')}: {recipe.name} has no language model; leave it out")
@@ -69,6 +74,7 @@ def train(options: argparse.Namespace) -> None:
         seed=options.seed,
         out=options.out,
         resume=options.resume,
+        init=options.init,
         language_model=options.language_model,
         corpus=_corpus(options.corpus),
     )
@@ -76,6 +82,30 @@ def train(options: argparse.Namespace) -> None:
     if sources[0] in SOURCES:  # others have no test rows: all of their comments would be scored
         final = " --split validation" if sources[0] == POLEVAL else ""  # its test split is the official test file
         print(f"next: toxres evaluate {folder} --source {sources[0]}{final}")
+
+
+def _train_spans(options: argparse.Namespace) -> None:
+    """`toxres train spans --source NAME[,NAME...] --out DIR [--init CHECKPOINT]`."""
+    from toxres.config import SPANS, get_preset
+    from toxres.errors import InputError
+    from toxres.files import read_json
+
+    for option in ("language_model", "corpus", "vocab_size", "enforce", "patience"):
+        if getattr(options, option) is not None:
+            raise InputError(f"--{option.replace('_', '-')}: {SPANS.name} has no use for it; leave it out")
+    if options.encoder and options.init:
+        raise InputError("--encoder: the encoder is that of --init; leave one of them out")
+    preset = get_preset(options.preset)
+    if options.encoder:
+        preset = dataclasses.replace(preset, encoder=options.encoder)
+    from toxres.training.spans import train_spans
+
+    folder = train_spans(
+        _names(options.source), preset, options.seed, options.out, init=options.init, resume=options.resume
+    )
+    found = read_json(folder / "run.json")["validation"]
+    print(f"checkpoint: {folder}")
+    print(f"validation: character F1 {found['character_f1']:.3f} at threshold {found['threshold']:g}")
 
 
 def pretrain(options: argparse.Namespace) -> None:

@@ -1,6 +1,13 @@
 """The models; importing this package registers them with transformers' Auto classes."""
 
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
 
 from toxres.models.awd_lstm import AwdLstmConfig, AwdLstmForCausalLM, AwdLstmModel
 from toxres.models.configuration import ToxicityConfig
@@ -14,6 +21,7 @@ from toxres.models.losses import (
     positive_weights,
     sigmoid_focal_loss,
 )
+from toxres.models.spans import SpanConfig, SpanModel, SpanOutput
 from toxres.models.tokenizer import NormalizingTokenizer, extend_embeddings
 from toxres.models.toxicity import ToxicityModel, ToxicityOutput
 
@@ -21,6 +29,10 @@ AutoConfig.register("toxicity", ToxicityConfig, exist_ok=True)
 AutoModel.register(ToxicityConfig, ToxicityModel, exist_ok=True)
 AutoModelForSequenceClassification.register(ToxicityConfig, ToxicityModel, exist_ok=True)
 AutoTokenizer.register(ToxicityConfig, tokenizer_class=NormalizingTokenizer, exist_ok=True)
+AutoConfig.register("toxic_spans", SpanConfig, exist_ok=True)
+AutoModel.register(SpanConfig, SpanModel, exist_ok=True)
+AutoModelForTokenClassification.register(SpanConfig, SpanModel, exist_ok=True)
+AutoTokenizer.register(SpanConfig, tokenizer_class=NormalizingTokenizer, exist_ok=True)
 AutoConfig.register("awd_lstm", AwdLstmConfig, exist_ok=True)
 AutoModel.register(AwdLstmConfig, AwdLstmModel, exist_ok=True)
 AutoModelForCausalLM.register(AwdLstmConfig, AwdLstmForCausalLM, exist_ok=True)
@@ -32,6 +44,9 @@ __all__ = [
     "AwdLstmModel",
     "Encoder",
     "NormalizingTokenizer",
+    "SpanConfig",
+    "SpanModel",
+    "SpanOutput",
     "ToxicityConfig",
     "ToxicityModel",
     "ToxicityOutput",

@@ -147,7 +147,7 @@ def train(
             # A finished run is returned even if its first stage is gone: what that was can be told without it.
             fold = None if preset.split == "90/10" else TEST_FOLD
             rows = select_rows(auxiliary, first, seed, fold, None, sources, task=task)
-            initial = _initial(describe_run(recipe, first, rows, seed, fold, None, None, learned))
+            initial = initial_run(describe_run(recipe, first, rows, seed, fold, None, None, learned))
             rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
             description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
             if has_key(out, description["key"]):
@@ -158,7 +158,7 @@ def train(
             save_steps=save_steps, progress=progress,
         )  # fmt: skip
     rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
-    initial = None if init is None else _initial(load_checkpoint(init).run)
+    initial = None if init is None else initial_run(load_checkpoint(init).run)
     description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
     if taken and has_key(out, description["key"]):
         return out
@@ -219,7 +219,7 @@ def _processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def _initial(run: dict) -> dict:
+def initial_run(run: dict) -> dict:
     """What the description of a run says about the run whose weights it starts from."""
     return {key: run[key] for key in ("key", "recipe", "sources")}
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.metrics import average_precision_score, f1_score
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import Dataset
 from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
 
 from toxres.config import Preset, Recipe
-from toxres.data.batching import CommentDataset, PadCollator
+from toxres.data.batching import PadCollator
 from toxres.evaluation.arrays import decide, softmax
 from toxres.models.losses import Loss
 from toxres.tasks import task_of
@@ -141,19 +142,20 @@ def build_trainer(
     model: nn.Module,
     recipe: Recipe,
     preset: Preset,
-    train: CommentDataset,
-    validation: CommentDataset | None,
+    train: Dataset,
+    validation: Dataset | None,
     loss_function: Loss,
     pad_token_id: int,
     folder: Path,
     seed: int,
     save_steps: int | None = None,
     progress: bool = True,
+    collator: Callable[[list[dict]], dict[str, Tensor]] | None = None,
 ) -> ToxicityTrainer:
     """A trainer for one run, which keeps its own checkpoints under `folder`.
 
     Args:
-        model: A `ToxicityModel`.
+        model: A `ToxicityModel`, or another whose output has `logits` for the loss.
         recipe: Says which validation score chooses the checkpoint, unless the preset does.
         preset: Epochs, batch size, learning rates and so on.
         train: Training comments with labels.
@@ -164,6 +166,7 @@ def build_trainer(
         seed: Of the order of the comments and of dropout.
         save_steps: Save a state to resume from every so many steps; None saves after each epoch.
         progress: Show a progress bar.
+        collator: Makes batches of items; None pads the comments and stacks their labels (`PadCollator`).
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     steps = preset.epochs * math.ceil(len(train) / (preset.batch_size * world))
@@ -208,7 +211,7 @@ def build_trainer(
         args=arguments,
         train_dataset=train,
         eval_dataset=validation,
-        data_collator=PadCollator(pad_token_id),
+        data_collator=collator or PadCollator(pad_token_id),
         compute_metrics=validation_scores if not task_of(recipe).exclusive else class_validation_scores,
         loss_function=loss_function,
         optimizers=(optimizer, build_scheduler(optimizer, recipe, total)),

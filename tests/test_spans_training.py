@@ -1,0 +1,196 @@
+"""Training a span model: the threshold, the checkpoint, resuming, where it is refused, the command."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from helpers.spans import LEARNING, span_data, trained_spans
+from helpers.training import same_weights, tensors, trained
+
+from toxres.api import evaluate
+from toxres.checkpoint import load_checkpoint
+from toxres.cli import main
+from toxres.config import SPANS, get_recipe
+from toxres.errors import InputError
+from toxres.models import SpanModel
+from toxres.models.span_reading import read_probs
+from toxres.router import make_router, open_model
+from toxres.training import spans as module
+from toxres.training import train_spans
+from toxres.training.span_threshold import character_f1, tune_threshold
+
+# The threshold.
+
+
+def test_character_f1_by_hand():
+    yes, no = np.array([True, True, False]), np.zeros(3, dtype=bool)
+    assert character_f1([yes, no, yes, no], [yes, no, no, yes]) == 0.5
+    assert character_f1([yes], [np.array([False, True, True])]) == 0.5
+    assert np.isnan(character_f1([], []))
+
+
+def test_the_threshold_is_the_best_of_the_grid():
+    texts = ["fool here", "fool there", "quiet day"]
+    probs = [np.repeat([0.7, 0.3], [5, 4]), np.repeat([0.6, 0.3], [5, 5]), np.repeat([0.5, 0.2], [6, 3])]
+    tuned = tune_threshold(texts, probs, [[(0, 4)], [(0, 4, 0.5)], [(0, 5, 0.4)]])
+    assert 0.5 < tuned.threshold <= 0.6 and tuned.f1 == 1.0
+    assert tuned.f1_at_half == pytest.approx(2 / 3)
+    assert tune_threshold(["a"], [np.array([0.9])], [[(0, 1)]]).threshold == 0.5, "of equals the nearest to one half"
+
+
+# The checkpoint.
+
+
+def test_a_model_that_learned_two_words_marks_them():
+    checkpoint = load_checkpoint(trained_spans())
+    assert checkpoint.marks_spans and isinstance(checkpoint.model, SpanModel) and not checkpoint.model.training
+    assert checkpoint.labels == ("toxic",) and checkpoint.max_length == 24
+    run = checkpoint.run
+    assert run["recipe"] == json.loads(json.dumps(SPANS.to_dict())) and run["initial"] is None
+    assert (run["rows_train"], run["rows_validation"]) == (60, 24)
+    assert [entry["name"] for entry in run["sources"]] == ["toxic_spans"]
+    assert run["validation"]["character_f1"] >= run["validation"]["character_f1_at_half"] >= 0.5
+    assert run["validation"]["character_f1"] > 0.9
+    assert checkpoint.thresholds.tolist() == [run["validation"]["threshold"]]
+    text = "Ada of the old garden is crap number 7"
+    (probs,) = read_probs(checkpoint.model, checkpoint.tokenizer, [text], 24)
+    start = text.index("crap")
+    assert np.nanmin(probs[start : start + 4]) > np.nanmax(probs[:start])
+
+
+def test_the_round_trip_keeps_every_weight(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOXRES_DATA_DIR", str(span_data()))
+    made = []
+    fit = module._fit
+    monkeypatch.setattr(module, "_fit", lambda *args: made.append(fit(*args)) or made[-1])
+    path = train_spans("toxic_spans", LEARNING, 0, tmp_path / "spans", progress=False)
+    assert same_weights(path, trained_spans()), "the same seed trains the same model"
+    fitted = made[0][0]
+    loaded = load_checkpoint(path)
+    texts = ["Ada is an utter fool", "all is fine 😀"]
+    for one, other in zip(
+        read_probs(fitted.model, fitted.tokenizer, texts, 24), read_probs(loaded.model, loaded.tokenizer, texts, 24),
+        strict=True,
+    ):  # fmt: skip
+        np.testing.assert_allclose(one, other, rtol=1e-4)
+    assert train_spans("toxic_spans", LEARNING, 0, path, progress=False) == path and len(made) == 1, "not trained again"
+    with pytest.raises(InputError, match="is no finished run of these settings"):
+        train_spans("toxic_spans", LEARNING, 1, path, progress=False)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InputError, match="is no finished run of these settings"):
+        train_spans("toxic_spans", LEARNING, 0, tmp_path / "other", progress=False)
+    assert not list(tmp_path.glob("*.partial")) and not list(tmp_path.glob(".*"))
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOXRES_DATA_DIR", str(span_data()))
+
+    class Stop(transformers.TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            if state.global_step == 9:
+                raise KeyboardInterrupt
+
+    build = module.build_trainer
+
+    def interrupted(*args):
+        trainer = build(*args)
+        trainer.add_callback(Stop())
+        return trainer
+
+    out = tmp_path / "spans"
+    monkeypatch.setattr(module, "build_trainer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_spans("toxic_spans", LEARNING, 0, out, save_steps=4, progress=False)
+    assert not out.exists()
+    monkeypatch.setattr(module, "build_trainer", build)
+    with pytest.raises(InputError, match="an interrupted run; add --resume"):
+        train_spans("toxic_spans", LEARNING, 0, out, progress=False)
+    train_spans("toxic_spans", LEARNING, 0, out, resume=True, save_steps=4, progress=False)
+    assert same_weights(out, trained_spans())
+
+
+def test_it_starts_from_a_classifier_s_encoder_or_another_span_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOXRES_DATA_DIR", str(span_data()))
+    still = dataclasses.replace(LEARNING, learning_rate=1e-12, head_learning_rate=1e-12, max_rows=6, dropout=0.3)
+    source = trained("baseline")
+    path = train_spans("toxic_spans", still, 0, tmp_path / "a", init=source, progress=False)
+    before, after = tensors(source), tensors(path)
+    shared = [name for name in after if name.startswith("encoder.")]
+    assert len(shared) > 20 and all(torch.allclose(after[name], before[name], atol=1e-6) for name in shared)
+    run = load_checkpoint(path).run
+    assert (
+        run["initial"]["recipe"]["name"] == "baseline" and run["initial"]["key"] == load_checkpoint(source).run["key"]
+    )
+    again = train_spans("toxic_spans", still, 1, tmp_path / "b", init=trained_spans(), progress=False)
+    learned = tensors(trained_spans())
+    assert all(torch.allclose(value, learned[name], atol=1e-6) for name, value in tensors(again).items())
+    with pytest.raises(InputError, match="tfidf has no transformer encoder to start from"):
+        train_spans("toxic_spans", still, 0, tmp_path / "c", init=trained("tfidf"), progress=False)
+
+
+# It is no classifier.
+
+
+def test_it_is_refused_where_comments_are_scored(tmp_path, capsys):
+    path = trained_spans()
+    problem = "marks toxic spans and scores no comments"
+    for call in (
+        lambda: load_checkpoint(path).predict_proba(["a"]),
+        lambda: load_checkpoint(path).decide(["a"]),
+        lambda: open_model(path),
+        lambda: evaluate(path, "synthetic"),
+        lambda: make_router({"news": path}, tmp_path / "router"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            call()
+    (tmp_path / "in.txt").write_text("you there\n")
+    for words in (
+        ["score", str(tmp_path / "in.txt"), "--checkpoint", str(path), "--out", "-"],
+        ["evaluate", str(path), "--source", "synthetic"],
+    ):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert problem in error and error.count("\n") == 1
+    with pytest.raises(InputError, match="recipe 'spans': marks spans and scores no comment"):
+        get_recipe("spans")
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "problem"),
+    [
+        ("config.json", {"model_type": "toxicity"}, "not of a model"),
+        ("run.json", {"recipe": {**SPANS.to_dict(), "task": "toxicity"}}, "recipe.family is 'spans'"),
+        ("run.json", {"recipe": {**SPANS.to_dict(), "family": "transformer"}}, "recipe.family is 'transformer'"),
+        ("labels.json", ["insult"], "the labels are not toxic"),
+    ],
+)
+def test_a_broken_checkpoint_is_refused(tmp_path, file, change, problem):
+    copy = shutil.copytree(trained_spans(), tmp_path / "copy")
+    held = json.loads((copy / file).read_text())
+    (copy / file).write_text(json.dumps(held | change if isinstance(held, dict) else change))
+    with pytest.raises(InputError, match=problem):
+        load_checkpoint(copy)
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TOXRES_DATA_DIR", str(span_data()))
+    words = ["train", "spans", "--source", "toxic_spans", "--preset", "smoke", "--out", str(tmp_path / "run")]
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert f"checkpoint: {tmp_path / 'run'}" in told and "validation: character F1" in told
+    assert load_checkpoint(tmp_path / "run").run["preset"]["epochs"] == 1
+    for more, problem in (
+        (["--patience", "2"], "--patience: spans has no use for it"),
+        (["--enforce", "toxic"], "--enforce: spans has no use for it"),
+        (["--encoder", "tiny", "--init", "x"], "the encoder is that of --init"),
+        (["--init", str(tmp_path / "none")], "no such checkpoint folder"),
+    ):
+        assert main([*words[:-1], str(tmp_path / "new"), *more]) == 2
+        error = capsys.readouterr().err
+        assert problem in error and error.count("\n") == 1
+    assert main(["train", "tfidf", "--source", "synthetic", "--out", str(tmp_path / "x"), "--init", "y"]) == 2
+    assert "tfidf starts from no other checkpoint" in capsys.readouterr().err

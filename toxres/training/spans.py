@@ -1,0 +1,180 @@
+"""`train_spans`: from posts whose toxic characters people marked to a checkpoint folder, resumable."""
+
+import dataclasses
+import functools
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+import transformers
+
+from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
+from toxres.config import SPANS, Preset, get_preset
+from toxres.errors import InputError
+from toxres.evaluation.calibration import Calibration
+from toxres.files import atomic_path, need_writable, write_json
+from toxres.models.encoders import Encoder
+from toxres.models.losses import binary_cross_entropy, masked_mean
+from toxres.models.span_reading import read_probs
+from toxres.models.spans import SpanModel
+from toxres.tasks import SPANS as TASK
+from toxres.training.layers import freeze
+from toxres.training.record import describe_run, provenance
+from toxres.training.run import initial_run
+from toxres.training.span_rows import SpanCollator, SpanDataset, SpanRows, select_span_rows
+from toxres.training.span_threshold import tune_threshold
+from toxres.training.states import latest_state
+from toxres.training.trainer import build_trainer
+from toxres.training.work import claimed, has_key
+
+EPOCHS = 2
+"""Most passes over the posts, whatever the preset says: raters agree too little to be learned by heart."""
+
+
+def train_spans(
+    sources: str | Sequence[str],
+    preset: str | Preset | None = None,
+    seed: int = 0,
+    out: str | Path = "build/checkpoints/spans",
+    *,
+    init: str | Path | None = None,
+    resume: bool = False,
+    replace: bool = False,
+    save_steps: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train a span model and write a checkpoint folder.
+
+    Every token learns the share of its characters that is marked, by binary cross-entropy. The last weights are kept;
+    the threshold on words is the one with the highest character F1 on the first source's validation posts, whose
+    record is in `run.json`. A finished run of the same description at `out` is returned as it is.
+
+    Args:
+        sources: Out of `toxres.data.marked.MARKED_SOURCES`, the most important first.
+        preset: A preset or its name; None takes `TOXRES_PRESET`, else "quick". Of its epochs at most `EPOCHS` are made,
+            and posts longer than its `max_length` are read in several windows.
+        seed: Of the head, the order of posts and dropout.
+        out: The checkpoint folder to write. Work in progress stands beside it, in `<out>.partial`.
+        init: A checkpoint to start from, instead of the preset's encoder: a transformer classifier, of which the
+            encoder is taken, or a span model.
+        resume: Go on with an interrupted run in `<out>.partial`; it ends with the weights an unbroken run has.
+        replace: Replace what another run left at `out` or `<out>.partial`, instead of refusing.
+        save_steps: Save a state to resume from every so many steps; None saves after each epoch.
+        progress: Show progress bars.
+
+    Returns:
+        The checkpoint folder.
+
+    Raises:
+        InputError: Unknown names, unusable data, `init` is no transformer, or `out` holds something else or cannot be
+            written.
+    """
+    preset = preset if isinstance(preset, Preset) else get_preset(preset)
+    preset = dataclasses.replace(preset, epochs=min(preset.epochs, EPOCHS), epochs_auxiliary=0)
+    sources, out = [sources] if isinstance(sources, str) else list(sources), Path(out)
+    need_writable(out, folder=True)
+    taken = out.exists() or out.is_symlink()
+    refusal = f"{out}: exists and is no finished run of these settings; remove it or choose another --out"
+    if taken and not (out / RUN).is_file():
+        raise InputError(refusal)
+    initial = None if init is None else initial_run(_checked_init(init).run)
+    rows = select_span_rows(sources, preset, seed)
+    description = describe_run(SPANS, preset, rows, seed, None, None, initial)
+    if taken and has_key(out, description["key"]):
+        return out
+    if taken and not replace:
+        raise InputError(refusal)
+    partial = out.with_name(out.name + ".partial")
+    with claimed(partial, description, resume=resume, replace=replace):
+        started = time.monotonic()
+        try:
+            fitted, history = _fit(preset, rows, seed, partial, resume, init, save_steps, progress)
+            validation = _validate(fitted, preset, rows.validation)
+            seconds = round(time.monotonic() - started, 1)
+            record = description | {"seconds": seconds, **provenance(), "history": history, "validation": validation}
+            _write(out, fitted, record)
+        except BaseException:
+            if latest_state(partial / "trainer") is None:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        shutil.rmtree(partial)
+    return out
+
+
+def _checked_init(init: str | Path):
+    """A checkpoint with an encoder to start from."""
+    source = load_checkpoint(init)
+    if source.run["recipe"]["family"] not in ("transformer", "spans") or source.run["recipe"].get("language_model"):
+        raise InputError(f"{init}: {source.recipe} has no transformer encoder to start from; name another checkpoint")
+    return source
+
+
+def _fit(
+    preset: Preset,
+    rows: SpanRows,
+    seed: int,
+    folder: Path,
+    resume: bool,
+    init: str | Path | None,
+    save_steps: int | None,
+    progress: bool,
+) -> tuple[Encoder, list[dict]]:
+    """The trained model with its tokenizer, and the trainer's log."""
+    transformers.set_seed(seed)
+    fitted = _start(preset, init)
+    model, tokenizer = fitted
+    tokenizer.model_max_length = preset.max_length
+    train = SpanDataset(rows.train["text"].tolist(), rows.train["marks"].tolist(), tokenizer, preset.max_length)
+    if preset.prior_bias and (init is None or load_checkpoint(init).task != TASK):
+        model.set_prior(train.prevalence())
+    if not torch.cuda.is_available():
+        model.set_attn_implementation("eager")
+    freeze(model, preset)
+    trainer = build_trainer(
+        model, SPANS, preset, train, None, functools.partial(masked_mean, binary_cross_entropy),
+        tokenizer.pad_token_id, folder / "trainer", seed, save_steps, progress, SpanCollator(tokenizer.pad_token_id),
+    )  # fmt: skip
+    state = latest_state(folder / "trainer") if resume else None
+    trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    return Encoder(model, tokenizer), trainer.state.log_history
+
+
+def _start(preset: Preset, init: str | Path | None) -> Encoder:
+    """A model before training, and its tokenizer."""
+    if init is None:
+        return SpanModel.from_encoder(preset.encoder, preset.dropout)
+    source = _checked_init(init)
+    model = source.model
+    if not isinstance(model, SpanModel):
+        model = SpanModel.from_encoder(Encoder(model.encoder, source.tokenizer)).model
+    if preset.dropout is not None:
+        for module in model.encoder.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = preset.dropout
+    return Encoder(model.to("cpu"), source.tokenizer)
+
+
+def _validate(fitted: Encoder, preset: Preset, posts: pd.DataFrame) -> dict:
+    """What the record says of the validation posts."""
+    texts = posts["text"].tolist()
+    probs = read_probs(fitted.model, fitted.tokenizer, texts, preset.max_length)
+    tuned = tune_threshold(texts, probs, posts["marks"].tolist())
+    return {"threshold": tuned.threshold, "character_f1": tuned.f1, "character_f1_at_half": tuned.f1_at_half}
+
+
+def _write(out: Path, fitted: Encoder, run: dict) -> None:
+    """Write the checkpoint folder: weights, tokenizer, label, threshold, record; nothing is recalibrated."""
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        fitted.model.to("cpu").save_pretrained(folder)
+        fitted.tokenizer.save_pretrained(folder)
+        # safetensors makes a file that no other user can read.
+        (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
+        write_json(folder / LABELS_FILE, list(TASK.labels))
+        write_json(folder / CALIBRATION, Calibration.identity(TASK.labels, TASK.exclusive).to_dict())
+        write_json(folder / THRESHOLDS, {TASK.labels[0]: run["validation"]["threshold"]})
+        write_json(folder / RUN, run)
