@@ -46,7 +46,12 @@ from toxres.training.trainer import (
 
 NAN = float("nan")
 COMMON = ["calibration.json", "labels.json", "run.json", "thresholds.json"]
-MODEL = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+FILES = {
+    "transformer": ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+    "tfidf": ["tfidf.json", "tfidf.safetensors"],
+    "stack": ["encoder", "members.safetensors", "stack.json", "stack.safetensors"],
+}
+"""What the model of each family is saved as."""
 
 
 @pytest.fixture(autouse=True)
@@ -96,8 +101,8 @@ def is_epoch(checkpoint, trainer, epoch: int) -> bool:
 def test_every_recipe_leaves_a_whole_checkpoint(recipe):
     path = trained(recipe)
     labels = task_of(RECIPES[recipe]).labels
-    files = ["tfidf.json", "tfidf.safetensors"] if RECIPES[recipe].family == "tfidf" else MODEL
-    assert sorted(file.name for file in path.iterdir()) == sorted(COMMON + files)
+    files = [*COMMON, *FILES[RECIPES[recipe].family]]
+    assert sorted(file.name for file in path.iterdir()) == sorted(files)
     assert not path.with_name(path.name + ".partial").exists()
     assert not [file for file in path.parent.iterdir() if file.name.startswith(".")]
     assert json.loads((path / "labels.json").read_text()) == list(labels)
