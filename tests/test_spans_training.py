@@ -14,13 +14,13 @@ from helpers.training import same_weights, tensors, trained
 from toxres.api import evaluate
 from toxres.checkpoint import load_checkpoint
 from toxres.cli import main
-from toxres.config import SPANS, get_recipe
+from toxres.config import RECIPES, SMOKE, SPANS, get_recipe
 from toxres.errors import InputError
 from toxres.models import SpanModel
 from toxres.models.span_reading import read_probs
 from toxres.router import make_router, open_model
 from toxres.training import spans as module
-from toxres.training import train_spans
+from toxres.training import train, train_spans
 from toxres.training.span_threshold import character_f1, tune_threshold
 
 # The threshold.
@@ -156,7 +156,8 @@ def test_it_is_refused_where_comments_are_scored(tmp_path, capsys):
         error = capsys.readouterr().err
         assert problem in error and error.count("\n") == 1
     with pytest.raises(InputError, match="recipe 'spans': marks spans and scores no comment"):
-        get_recipe("spans")
+        train("spans", "synthetic", SMOKE, out=tmp_path / "run")
+    assert get_recipe("spans") is SPANS and SPANS.name not in RECIPES
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,8 @@ def train(
             cannot be written.
     """
     recipe = get_recipe(recipe) if isinstance(recipe, str) else recipe
+    if recipe.family == "spans":
+        raise InputError(f"recipe {recipe.name!r}: marks spans and scores no comment; train it with train_spans")
     preset = preset if isinstance(preset, Preset) else get_preset(preset)
     sources = [sources] if isinstance(sources, str) else list(sources)
     task = task_of(recipe)
