@@ -113,6 +113,20 @@ def load_synthetic(data_dir: str | Path | None = None) -> pd.DataFrame:
     return comments
 
 
+def load_balanced(data_dir: str | Path | None = None) -> pd.DataFrame:
+    """The identity-balanced comments, with a column `split` of their own three splits."""
+    from toxres.data.balanced import balanced_comments
+
+    table = balanced_comments()
+    labels = {label: table[label] for label in LABELS}
+    comments = make_comments(table["id"], table["text"], table["group"], labels, name="balanced")
+    comments = comments.assign(case=table["case"], term=table["term"], split=table["split"])
+    text = "\n".join(comments["id"] + "\t" + comments["text"])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    comments.attrs = {"source": "balanced", "origin": "embedded", "sha256": digest}
+    return comments
+
+
 @contextlib.contextmanager
 def _quiet(datasets) -> Iterator[None]:
     """Without progress bars and warnings on stderr, where a complaint is one line."""

@@ -35,8 +35,8 @@ def load_comments(
     """Load comments in the schema of `toxres.data.schema`.
 
     Args:
-        source: "jigsaw", "civil_spans", "davidson", "poleval", "synthetic", a CSV file in Kaggle's format, or
-            "hub:NAME".
+        source: "jigsaw", "civil_spans", "davidson", "poleval", "synthetic", "balanced", a CSV file in Kaggle's format,
+            or "hub:NAME".
         data_dir: Folder searched before TOXRES_DATA_DIR, data/raw and data/cache.
         split: None (all comments), "train", "validation", "test" or "fold:0" ... "fold:4" (0 is test, 1 validation);
             for jigsaw also "kaggle_test". The test split of poleval is its official test file, which None leaves out. A
@@ -100,7 +100,7 @@ def _with_folds(source: str, comments: pd.DataFrame, data_dir: str | Path | None
     attrs = dict(comments.attrs)
     if source == POLEVAL:
         return comments
-    if source == "synthetic":
+    if "split" in comments:
         own = comments.pop("split")
         position = np.arange(len(comments))
         fold = np.select([own == "test", own == "validation"], [0, 1], 2 + position % 3)

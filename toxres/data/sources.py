@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from toxres.data.civil import CIVIL_FILES, load_civil_spans
-from toxres.data.loaders import load_davidson, load_jigsaw, load_synthetic
+from toxres.data.loaders import load_balanced, load_davidson, load_jigsaw, load_synthetic
 from toxres.data.poleval import load_poleval_source
 from toxres.labels import LABELS
 
@@ -131,6 +131,22 @@ SOURCES: Mapping[str, Source] = {
             dict.fromkeys(LABELS, "by construction (0 or 1)"),
             ("the one corpus whose reasons are known; templates are disjoint across its splits",),
             load_synthetic,
+        ),
+        Source(
+            "balanced",
+            "Comments that say the same, kind or vile, of every group of people, so that no group's name decides",
+            "synthetic",
+            "MIT",
+            "this project",
+            (),
+            {
+                "toxic": "by construction (0 or 1)",
+                "threat": "by construction (0 or 1)",
+                "insult": "by construction; unknown where a group is abused",
+                "identity_hate": "by construction (0 or 1)",
+            },
+            ("for training beside real comments, never alone; frames are disjoint across its splits",),
+            load_balanced,
         ),
     )
 }
