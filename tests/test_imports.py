@@ -13,7 +13,7 @@ from toxres.files import ROOT
 
 LADDER = [
     ["errors"],
-    ["files", "labels"],
+    ["files", "labels", "colours"],
     ["config", "results", "paths", "tasks"],
     ["text", "perturb"],
     ["data"],

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
+from toxres.colours import BLUE, DIVERGING, ORANGE
 from toxres.errors import InputError
 from toxres.files import ROOT, atomic_path
 from toxres.labels import LABEL_COLOURS
@@ -18,10 +19,6 @@ from toxres.labels import LABEL_COLOURS
 INK, MUTED, FAINT = "#222222", "#666666", "#D9D9D9"
 """Text, secondary text, and lines that should not be seen first."""
 
-BLUE, ORANGE = "#0072B2", "#E66100"
-"""The two ends of everything that diverges; also before and after, first and second model."""
-
-DIVERGING = ("#00507F", BLUE, "#9CC9E3", "#F7F7F7", "#F6BE91", ORANGE, "#994000")
 BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", DIVERGING)
 """Diverging: blue is below the middle, orange above."""
 
