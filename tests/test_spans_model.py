@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 import torch
-from helpers.spans import POSTS
+from helpers.spans import POSTS, read_probs
 from helpers.training import save_encoder, trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,10 +19,10 @@ from toxres.models.encoders import Encoder
 from toxres.models.span_reading import (
     Tokens,
     char_probs,
-    read_probs,
+    highest_logit,
+    read_words,
     token_logits,
     tokenize,
-    toxic_spans,
     windows_of,
     word_probs,
 )
@@ -231,19 +231,18 @@ def test_probabilities_by_hand():
     np.testing.assert_allclose(words[[0, 2, 3]], [0.5, np.nan, words[1]])
 
 
-def test_spans_join_neighbouring_words_and_nothing_else():
-    text = "you f**king  fool! go, now"
-    probs = np.zeros(len(text))
-    for word in ("f**king", "fool", "now"):
-        start = text.index(word)
-        probs[start : start + len(word)] = 0.8
-    probs[text.index("f**king")] = 0.1  # the word's mean decides
-    assert [text[start:end] for start, end in toxic_spans(text, probs, 0.6)] == ["f**king  fool", "now"]
-    assert [text[start:end] for start, end in toxic_spans(text, probs, 0.75)] == ["fool", "now"]
-    assert toxic_spans(text, probs, 0.0) == ((0, len(text)),)
-    assert toxic_spans(text, probs, 0.9) == () == toxic_spans("", np.zeros(0), 0.0)
-    probs[: text.index("go")] = np.nan
-    assert [text[start:end] for start, end in toxic_spans(text, probs, 0.0)] == ["go, now"], "what was not read is out"
+def test_words_of_a_comment_and_its_score(tiny):
+    text = "You f**king  fool! don\u2019t @me, caf\u00e9 😀"
+    one, nothing = read_words(*tiny, [text, " "], 24)
+    words = ["You", "f**king", "fool", "!", "don\u2019t", "@", "me", ",", "caf\u00e9", "😀"]
+    assert [text[start:end] for start, end in one.words] == words and nothing.words == ()
+    (tokens,) = tokenize([text], tiny.tokenizer)
+    (logits,) = token_logits(*tiny, [tokens], 24)
+    expected = word_probs(char_probs(text, tokens.offsets, logits), one.words)
+    np.testing.assert_allclose(one.of("toxic"), expected, atol=1e-6)
+    np.testing.assert_allclose(one.scores, [logits.max()], atol=1e-6)
+    assert nothing.attributions.shape == (0, 1) and np.isnan(nothing.scores).all()
+    assert highest_logit(np.array([-1.0, 3.0])).tolist() == [3.0]
 
 
 def test_the_encoder_of_a_classifier_is_read_as_it_is():

@@ -1,14 +1,16 @@
-"""Training a span model: the threshold, the checkpoint, resuming, where it is refused, the command."""
+"""Training a span model: the rule, the checkpoint, resuming, where it is refused, the command."""
 
 import dataclasses
 import json
+import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import transformers
-from helpers.spans import LEARNING, span_data, trained_spans
+from helpers.spans import LEARNING, read_probs, span_data, trained_spans
 from helpers.training import same_weights, tensors, trained
 
 from toxres.api import evaluate
@@ -16,30 +18,30 @@ from toxres.checkpoint import load_checkpoint
 from toxres.cli import main
 from toxres.config import RECIPES, SMOKE, SPANS, get_recipe
 from toxres.errors import InputError
-from toxres.models import SpanModel
-from toxres.models.span_reading import read_probs
+from toxres.models import Encoder, SpanModel
+from toxres.models.span_reading import ReadWords
 from toxres.router import make_router, open_model
 from toxres.training import spans as module
 from toxres.training import train, train_spans
-from toxres.training.span_threshold import character_f1, tune_threshold
 
-# The threshold.
-
-
-def test_character_f1_by_hand():
-    yes, no = np.array([True, True, False]), np.zeros(3, dtype=bool)
-    assert character_f1([yes, no, yes, no], [yes, no, no, yes]) == 0.5
-    assert character_f1([yes], [np.array([False, True, True])]) == 0.5
-    assert np.isnan(character_f1([], []))
+# The rule.
 
 
-def test_the_threshold_is_the_best_of_the_grid():
-    texts = ["fool here", "fool there", "quiet day"]
-    probs = [np.repeat([0.7, 0.3], [5, 4]), np.repeat([0.6, 0.3], [5, 5]), np.repeat([0.5, 0.2], [6, 3])]
-    tuned = tune_threshold(texts, probs, [[(0, 4)], [(0, 4, 0.5)], [(0, 5, 0.4)]])
-    assert 0.5 < tuned.threshold <= 0.6 and tuned.f1 == 1.0
-    assert tuned.f1_at_half == pytest.approx(2 / 3)
-    assert tune_threshold(["a"], [np.array([0.9])], [[(0, 1)]]).threshold == 0.5, "of equals the nearest to one half"
+def test_the_rule_is_tuned_on_the_posts_that_are_given(monkeypatch):
+    texts = ["fool here", "a fool there", "quiet day"]
+    values = [[0.7, 0.3], [0.2, 0.6, 0.3], [0.5, 0.2]]
+    read = [
+        ReadWords(
+            text, tuple(match.span() for match in re.finditer(r"\S+", text)), np.array(value)[:, None], np.ones(1)
+        )
+        for text, value in zip(texts, values, strict=True)
+    ]
+    monkeypatch.setattr(module, "read_words", lambda *args: read)
+    posts = pd.DataFrame({"text": texts, "marks": [((0, 4, 1.0),), ((2, 6, 0.5), (7, 12, 0.4)), ((0, 5, 0.4),)]})
+    found = module.validate(Encoder(None, None), 24, posts)
+    assert found["rule"]["scale"] in module.SCALES and found["rule"]["reading"] == "label"
+    assert found["character_f1"] == 1.0 and found["character_f1_at_half"] == pytest.approx(2 / 3)
+    assert found["posts"] == 3 and found["tried"] > 100
 
 
 # The checkpoint.
@@ -54,8 +56,9 @@ def test_a_model_that_learned_two_words_marks_them():
     assert (run["rows_train"], run["rows_validation"]) == (60, 24)
     assert [entry["name"] for entry in run["sources"]] == ["toxic_spans"]
     assert run["validation"]["character_f1"] >= run["validation"]["character_f1_at_half"] >= 0.5
+    assert run["validation"]["posts"] == 24
     assert run["validation"]["character_f1"] > 0.9
-    assert checkpoint.thresholds.tolist() == [run["validation"]["threshold"]]
+    assert checkpoint.thresholds.tolist() == [min(run["validation"]["rule"]["threshold"], 1.0)]
     text = "Ada of the old garden is crap number 7"
     (probs,) = read_probs(checkpoint.model, checkpoint.tokenizer, [text], 24)
     start = text.index("crap")

@@ -10,6 +10,7 @@ import pytest
 
 from helpers.training import NAMES, NOUNS, WORDS, folder
 from toxres.config import SMOKE
+from toxres.models.span_reading import char_probs, token_logits, tokenize
 
 LEARNING = dataclasses.replace(
     SMOKE, name="learning", epochs=2, batch_size=4, max_length=24, learning_rate=3e-3, head_learning_rate=1e-2
@@ -87,3 +88,10 @@ def trained_spans() -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOXRES_DATA_DIR", str(span_data()))
         return train_spans("toxic_spans", LEARNING, 0, folder() / "spans", progress=False)
+
+
+def read_probs(model, tokenizer, texts, max_length: int) -> list[np.ndarray]:
+    """Probabilities of the characters of comments, NaN where none was read."""
+    tokens = tokenize(texts, tokenizer)
+    logits = token_logits(model, tokenizer, tokens, max_length)
+    return [char_probs(text, one.offsets, line) for text, one, line in zip(texts, tokens, logits, strict=True)]

@@ -105,7 +105,9 @@ def _train_spans(options: argparse.Namespace) -> None:
     )
     found = read_json(folder / "run.json")["validation"]
     print(f"checkpoint: {folder}")
-    print(f"validation: character F1 {found['character_f1']:.3f} at threshold {found['threshold']:g}")
+    print(
+        f"validation: character F1 {found['character_f1']:.3f} on {found['posts']:,} posts, which the rule was tuned on"
+    )
 
 
 def pretrain(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toxres.errors import InputError
+from toxres.evaluation.rationales import SpanRule, mark_characters
 from toxres.explain.record import Explanation
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ def explain_supervised(
     """The probability of each word to be part of a toxic span: the mean over its characters.
 
     It is what a model that learned from people's marks would mark, and the same for every label: it says nothing of
-    what the classifier beside it does. The whole comment is read, whatever its length. A word that the span model's
-    tokenizer leaves out has 0.
+    what the classifier beside it does. The whole comment is read, whatever its length; a word of which the span model's
+    tokenizer keeps nothing is not, and has 0.
 
     Args:
         subject: A classifier, whose scores are told; or a span model itself, whose one score is the highest logit of a
@@ -34,7 +35,7 @@ def explain_supervised(
     Raises:
         InputError: No span model is named, or the checkpoint is none.
     """
-    from toxres.models.span_reading import char_probs, token_logits, tokenize, word_probs
+    from toxres.models.span_reading import char_probs, highest_logit, token_logits, tokenize, word_probs
     from toxres.models.spans import SpanModel
 
     itself = isinstance(subject.model, SpanModel)
@@ -50,12 +51,10 @@ def explain_supervised(
     tokens = tokenize([text], tokenizer)
     logits = token_logits(model, tokenizer, tokens, max_length)[0]
     reading = subject.read(text)
-    reading = dataclasses.replace(reading, read=np.ones(len(reading.words), dtype=bool))
-    words = np.nan_to_num(word_probs(char_probs(text, tokens[0].offsets, logits), reading.words))
-    scores = None
-    if itself:
-        scores = np.array([logits.max() if len(logits) else -np.inf])
-        scores = np.nan_to_num(scores, neginf=-100.0)
+    words = word_probs(char_probs(text, tokens[0].offsets, logits), reading.words)
+    reading = dataclasses.replace(reading, read=~np.isnan(words))
+    words = np.nan_to_num(words)
+    scores = highest_logit(logits) if itself else None
     return subject.explanation(
         reading, columns, np.repeat(words[:, None], len(columns), axis=1), "supervised", scores=scores
     )
@@ -69,27 +68,31 @@ def mark_spans(
     Args:
         spans: A span model's checkpoint, or its folder.
         texts: N comments.
-        threshold: On the words' probabilities; None takes the one that was tuned on validation posts.
+        threshold: Mark the words with at least this probability, and what stands between neighbours; None takes the
+            rule that was tuned on validation posts.
 
     Returns:
-        For each comment intervals (start, end), in order; none where no word reaches the threshold.
+        For each comment intervals (start, end), in order; none where the rule marks nothing.
 
     Raises:
         InputError: The checkpoint marks no spans, a text is no string, or the threshold is no probability.
     """
-    from toxres.models.span_reading import read_probs, toxic_spans
+    from toxres.models.span_reading import read_words
 
     checkpoint = open_spans(spans)
-    threshold = float(checkpoint.thresholds[0]) if threshold is None else threshold
-    if not 0 <= threshold <= 1:
+    if threshold is None:
+        rule = SpanRule(**checkpoint.run["validation"]["rule"])
+    elif 0 <= threshold <= 1:
+        rule = SpanRule("absolute", threshold, bridge=0)
+    else:
         raise InputError(f"threshold is {threshold}; give one in [0, 1]")
     if isinstance(texts, str | bytes):
         raise InputError("texts: is a single text; give a list of texts, such as [text]")
     for number, text in enumerate(texts := list(texts)):
         if not isinstance(text, str):
             raise InputError(f"texts[{number}]: is a {type(text).__name__}, not a string; give it a text or drop it")
-    probs = read_probs(checkpoint.model, checkpoint.tokenizer, texts, checkpoint.max_length)
-    return [toxic_spans(text, found, threshold) for text, found in zip(texts, probs, strict=True)]
+    read = read_words(checkpoint.model, checkpoint.tokenizer, texts, checkpoint.max_length)
+    return [mark_characters(one, rule) for one in read]
 
 
 _opened: dict[tuple, "Checkpoint"] = {}

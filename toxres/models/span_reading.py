@@ -1,6 +1,6 @@
 """Comments of any length as a span model reads them: windows of tokens, and probabilities of words and characters."""
 
-import itertools
+import dataclasses
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from toxres.data.batching import PadCollator, length_batches
 from toxres.errors import InputError
 from toxres.files import well_formed
 from toxres.models.spans import SpanModel
+from toxres.tasks import SPANS
 
 OVERLAP = 0.25
 """Share of a window's tokens that stand in the next one too."""
@@ -143,22 +144,6 @@ def token_logits(
     return found
 
 
-def read_probs(
-    model: SpanModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int
-) -> list[np.ndarray]:
-    """Probabilities of the characters of N comments of any length, as `char_probs` gives them.
-
-    Args:
-        model: Put into evaluation mode and left there.
-        tokenizer: The model's.
-        texts: N comments.
-        max_length: Tokens of a window.
-    """
-    tokens = tokenize(texts, tokenizer)
-    logits = token_logits(model, tokenizer, tokens, max_length)
-    return [char_probs(text, one.offsets, line) for text, one, line in zip(texts, tokens, logits, strict=True)]
-
-
 def char_probs(text: str, offsets: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """Probability of each character of a comment to be part of a toxic span (len(text),), NaN between tokens.
 
@@ -192,19 +177,49 @@ def word_probs(probs: np.ndarray, words: Sequence[tuple[int, int]]) -> np.ndarra
     return means
 
 
-def toxic_spans(text: str, probs: np.ndarray, threshold: float) -> tuple[tuple[int, int], ...]:
-    """The toxic spans of a comment: words at or above a threshold, joined where none stands between them.
+@dataclasses.dataclass(frozen=True, eq=False)
+class ReadWords:
+    """A comment with the probabilities of its words, as `toxres.evaluation.rationales` reads explanations.
+
+    Attributes:
+        text: The comment.
+        words: W spans (start, end).
+        attributions: W x 1, the probability of each word to be part of a toxic span; 0 where it was not read.
+        scores: (1,), the highest logit of a token; NaN without tokens.
+        labels: The label.
+    """
+
+    text: str
+    words: tuple[tuple[int, int], ...]
+    attributions: np.ndarray
+    scores: np.ndarray
+    labels: tuple[str, ...] = SPANS.labels
+
+    def of(self, label: str) -> np.ndarray:
+        """Attributions (W,) for one label."""
+        return self.attributions[:, self.labels.index(label)]
+
+
+def read_words(
+    model: SpanModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int
+) -> list[ReadWords]:
+    """The words of N comments of any length: runs of letters and digits, with signs inside; and runs of other signs.
 
     Args:
-        text: The comment.
-        probs: Of its characters, as `char_probs` gives them.
-        threshold: On the words' probabilities; at 0 too a word that was not read is left out.
-
-    Returns:
-        Intervals (start, end), in order, none touching another.
+        model: Put into evaluation mode and left there.
+        tokenizer: The model's.
+        texts: N comments.
+        max_length: Tokens of a window.
     """
-    words = [match.span() for match in _WORD.finditer(text)]
-    chosen = np.nan_to_num(word_probs(probs, words), nan=-1.0) >= threshold
-    runs = itertools.groupby(zip(words, chosen, strict=True), key=lambda pair: pair[1])
-    found = [[word for word, _ in run] for toxic, run in runs if toxic]
-    return tuple((run[0][0], run[-1][1]) for run in found)
+    found = []
+    tokens = tokenize(texts, tokenizer)
+    for text, one, line in zip(texts, tokens, token_logits(model, tokenizer, tokens, max_length), strict=True):
+        words = tuple(match.span() for match in _WORD.finditer(text))
+        probs = np.nan_to_num(word_probs(char_probs(text, one.offsets, line), words))
+        found.append(ReadWords(text, words, probs[:, None], highest_logit(line)))
+    return found
+
+
+def highest_logit(logits: np.ndarray) -> np.ndarray:
+    """A comment's one score (1,) of its tokens' logits: it is toxic if any token is. NaN without tokens."""
+    return np.array([max(logits.tolist(), default=np.nan)])

@@ -13,25 +13,31 @@ import transformers
 
 from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
 from toxres.config import SPANS, Preset, get_preset
+from toxres.data.marked import as_marks, char_targets
 from toxres.errors import InputError
 from toxres.evaluation.calibration import Calibration
+from toxres.evaluation.rationales import SpanRule, character_f1s, mark_characters, tune_span_threshold
 from toxres.files import atomic_path, need_writable, write_json
 from toxres.models.encoders import Encoder
 from toxres.models.losses import binary_cross_entropy, masked_mean
-from toxres.models.span_reading import read_probs
+from toxres.models.span_reading import read_words
 from toxres.models.spans import SpanModel
 from toxres.tasks import SPANS as TASK
 from toxres.training.layers import freeze
 from toxres.training.record import describe_run, provenance
 from toxres.training.run import initial_run
 from toxres.training.span_rows import SpanCollator, SpanDataset, SpanRows, select_span_rows
-from toxres.training.span_threshold import tune_threshold
 from toxres.training.states import latest_state
 from toxres.training.trainer import build_trainer
 from toxres.training.work import claimed, has_key
 
 EPOCHS = 2
 """Most passes over the posts, whatever the preset says: raters agree too little to be learned by heart."""
+
+SCALES = ("absolute", "highest")
+"""How words may be measured by the rule that is tuned: by their probability, or as a share of the post's highest."""
+
+PLAIN = SpanRule("absolute", 0.5, bridge=0)
 
 
 def train_spans(
@@ -49,8 +55,8 @@ def train_spans(
     """Train a span model and write a checkpoint folder.
 
     Every token learns the share of its characters that is marked, by binary cross-entropy. The last weights are kept;
-    the threshold on words is the one with the highest character F1 on the first source's validation posts, whose
-    record is in `run.json`. A finished run of the same description at `out` is returned as it is.
+    the rule that makes spans of the words' probabilities is the one with the highest character F1 on the first source's
+    validation posts (`validation` in `run.json`). A finished run of the same description at `out` is returned as it is.
 
     Args:
         sources: Out of `toxres.data.marked.MARKED_SOURCES`, the most important first.
@@ -92,7 +98,7 @@ def train_spans(
         started = time.monotonic()
         try:
             fitted, history = _fit(preset, rows, seed, partial, resume, init, save_steps, progress)
-            validation = _validate(fitted, preset, rows.validation)
+            validation = validate(fitted, preset.max_length, rows.validation)
             seconds = round(time.monotonic() - started, 1)
             record = description | {"seconds": seconds, **provenance(), "history": history, "validation": validation}
             _write(out, fitted, record)
@@ -158,12 +164,33 @@ def _start(preset: Preset, init: str | Path | None) -> Encoder:
     return Encoder(model.to("cpu"), source.tokenizer)
 
 
-def _validate(fitted: Encoder, preset: Preset, posts: pd.DataFrame) -> dict:
-    """What the record says of the validation posts."""
+def validate(fitted: Encoder, max_length: int, posts: pd.DataFrame) -> dict:
+    """The rule that marks characters, tuned on validation posts, and what it is worth there.
+
+    Args:
+        fitted: The trained model and its tokenizer.
+        max_length: Tokens of a window.
+        posts: With `text` and `marks`; a character is toxic from a share of one half.
+
+    Returns:
+        `rule` (fields of `SpanRule`), `character_f1` by it, `character_f1_at_half` where every word of a probability of
+        one half is marked, `posts`, and how many rules were `tried`.
+    """
     texts = posts["text"].tolist()
-    probs = read_probs(fitted.model, fitted.tokenizer, texts, preset.max_length)
-    tuned = tune_threshold(texts, probs, posts["marks"].tolist())
-    return {"threshold": tuned.threshold, "character_f1": tuned.f1, "character_f1_at_half": tuned.f1_at_half}
+    read = read_words(fitted.model, fitted.tokenizer, texts, max_length)
+    gold = [
+        [(start, end) for start, end, _ in as_marks(char_targets(text, marks) >= 0.5)]
+        for text, marks in zip(texts, posts["marks"], strict=True)
+    ]
+    tuned = tune_span_threshold(read, gold, scales=SCALES, readings=("label",))
+    plain = character_f1s([mark_characters(one, PLAIN) for one in read], gold)
+    return {
+        "rule": dataclasses.asdict(tuned.rule),
+        "character_f1": tuned.f1,
+        "character_f1_at_half": float(plain.mean()),
+        "posts": tuned.posts,
+        "tried": tuned.tried,
+    }
 
 
 def _write(out: Path, fitted: Encoder, run: dict) -> None:
@@ -176,5 +203,5 @@ def _write(out: Path, fitted: Encoder, run: dict) -> None:
         (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
         write_json(folder / LABELS_FILE, list(TASK.labels))
         write_json(folder / CALIBRATION, Calibration.identity(TASK.labels, TASK.exclusive).to_dict())
-        write_json(folder / THRESHOLDS, {TASK.labels[0]: run["validation"]["threshold"]})
+        write_json(folder / THRESHOLDS, {TASK.labels[0]: min(run["validation"]["rule"]["threshold"], 1.0)})
         write_json(folder / RUN, run)
