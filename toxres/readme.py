@@ -24,6 +24,8 @@ TITLES = {
     "ablation": "Pooling and loss, Jigsaw alone, mean over seeds",
     "poleval.6-1": "PolEval 2019, task 6-1: which Polish tweets are harmful? The official test file, scored once",
     "poleval.6-2": "PolEval 2019, task 6-2: cyberbullying, hate speech or neither? The official test file, scored once",
+    "hatecheck": "HateCheck, 3,728 functional tests: accuracy of hateful or not, chosen on other comments",
+    "madlibs": "Madlibs, 76,564 sentences about identities: does the toxic score rank them right?",
 }
 """Tables of the README: groups `<section>.<row>` of the headline figures become rows of their section."""
 
@@ -40,6 +42,10 @@ COLUMNS = {
     "accuracy": "accuracy",
     "micro_f": "micro-F",
     "macro_f": "macro-F",
+    "total": "all cases",
+    "hateful": "hateful",
+    "non_hateful": "not hateful",
+    "auc": "AUC",
     "seeds": "seeds",
 }
 """Figures in the order they are shown, and what they are called."""
