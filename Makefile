@@ -12,7 +12,7 @@ STAMP := .venv/.installed
 # The stamp holds the folder it was made in: an editable install does not survive a move.
 venv_works := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-.PHONY: help setup run test stress render data clean remake
+.PHONY: help setup run test stress render data bench clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,9 @@ render: $(STAMP) ## the committed results, notebooks and figures: preset full, o
 
 data: $(STAMP) ## download the public sources, verified, into data/cache
 	@$(PY) -m toxres data pull
+
+bench: $(STAMP) ## how long things take here (an explanation, so far); nothing else should run meanwhile
+	@$(PY) -m toxres.experiments.bench_explain
 
 clean: ## remove build/ and caches; .venv and data/ stay
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -35,7 +35,7 @@ LADDER = [
 ]
 ROW = {name: row for row, names in enumerate(LADDER) for name in names}
 HEAVY = ["torch", "transformers", "datasets", "pandas", "numpy", "sklearn", "scipy", "matplotlib", "seaborn", "pyarrow"]
-TORCH_AT_TOP = ("models", "training", "checkpoint")
+TORCH_AT_TOP = ("models", "training", "checkpoint", "explain")
 PACKAGE = ROOT / "toxres"
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _compare(commands)
     _router(commands)
     _score(commands)
+    _explain(commands)
     return parser
 
 
@@ -150,6 +151,24 @@ def _score(commands) -> None:
     groups.add_argument("--group", metavar="NAME", help="for a router: all comments are of this group of sites")
     groups.add_argument("--group-column", metavar="NAME", help="for a router: column of the groups; group")
     parser.add_argument("--calibrated", action="store_true", help="recalibrated probabilities")
+
+
+def _explain(commands) -> None:
+    parser = _add(commands, "explain", verbs.explain, "a page that shows which words give a comment its scores")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT")
+    parser.add_argument("second", nargs="?", metavar="CHECKPOINT2", help="another, to be shown beside it")
+    parser.add_argument("--text", required=True, metavar="TEXT", help="the comment, or - to read it from stdin")
+    parser.add_argument(
+        "--method",
+        default="integrated_gradients",
+        metavar="M",
+        help="integrated_gradients (the default), gradient_x_input, attention, occlusion, lexicon or random",
+    )
+    parser.add_argument(
+        "--labels", metavar="LABEL[,LABEL...]", help="which labels to explain; all unless told otherwise"
+    )
+    parser.add_argument("--out", required=True, metavar="PAGE.html", help="the page to write; it needs no other file")
+    parser.add_argument("--json", metavar="OUT.json", help="write the attributions here as well")
 
 
 def _natural(word: str) -> int:

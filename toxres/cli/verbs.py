@@ -179,7 +179,7 @@ def _names(words: str, option: str = "--source") -> list[str]:
 
     names = [name.strip() for name in words.split(",")]
     if not all(names):
-        what = option.removeprefix("--").replace("enforce", "label")
+        what = {"--enforce": "label", "--labels": "label"}.get(option, option.removeprefix("--"))
         raise InputError(f"{option} {words!r} names an empty {what}; separate names by single commas")
     return names
 
@@ -269,3 +269,32 @@ def score(options: argparse.Namespace) -> None:
     )
     if sys.stderr.isatty():
         print(f"\r\033[K{done:,} comments scored", file=sys.stderr)
+
+
+def explain(options: argparse.Namespace) -> None:
+    """`toxres explain CHECKPOINT [CHECKPOINT2] --text TEXT --out PAGE.html`."""
+    from toxres.errors import InputError
+    from toxres.files import need_writable, write_json, write_text
+
+    for path in filter(None, (options.out, options.json)):
+        need_writable(path)
+    text = options.text
+    if text == "-":
+        text = sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n")
+    if not text.strip():
+        raise InputError("--text: is blank, so there is no word to explain; give it a comment")
+    labels = _names(options.labels, "--labels") if options.labels is not None else None
+    from toxres.explain import explain as run
+    from toxres.explain.html import page
+
+    folders = [folder for folder in (options.checkpoint, options.second) if folder is not None]
+    found = [run(folder, [text], options.method, labels)[0] for folder in folders]
+    if len(found) > 1 and found[0].model == found[1].model:
+        found = [dataclasses.replace(each, model=str(folder)) for each, folder in zip(found, folders, strict=True)]
+    write_text(options.out, page([found]))
+    if options.json:
+        write_json(options.json, {"explanations": [each.to_dict() for each in found]})
+    for each in found:
+        if each.note:
+            print(f"{each.model}: {each.note}", file=sys.stderr)
+    print(f"page: {options.out}")

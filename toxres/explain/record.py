@@ -1,6 +1,6 @@
 """What every explanation method returns: words of the comment as it was written, with an attribution each."""
 
-from dataclasses import dataclass
+import dataclasses
 
 import numpy as np
 
@@ -18,7 +18,7 @@ METHODS = {
 """Methods by name, and what figures and pages call them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Explanation:
     """Why a model gave a comment its scores, by one method.
 
@@ -37,6 +37,7 @@ class Explanation:
             method makes no such promise.
         baseline: What the baseline is, in words, such as "every token [PAD]"; empty where there is none.
         steps: Steps of the integral; 0 for other methods.
+        note: What a reader has to know, such as that an integral did not converge; empty where there is nothing.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Explanation:
     convergence_delta: np.ndarray
     baseline: str = ""
     steps: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         """Check that shapes agree and that the words are spans of the text."""
@@ -86,3 +88,9 @@ class Explanation:
         if label not in self.labels:
             raise InputError(f"label {label!r} is not explained here; choose one of: {', '.join(self.labels)}")
         return self.attributions[:, self.labels.index(label)]
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for `write_json`, with each word's text beside its span."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+        return plain | {"words": [list(span) for span in self.words], "word_texts": list(self.word_texts())}
