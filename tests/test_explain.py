@@ -95,7 +95,8 @@ def test_every_pooling_of_every_kind_of_encoder(kind, pooling):
     model, tokenizer = made(kind, pooling)
     found = explain_model(model, tokenizer, [TEXT], max_steps=2048, absolute=1e-3, relative=1e-3)[0]
     check_completeness(found)
-    assert np.abs(found.attributions).max(axis=0).min() > 1e-3
+    blind = kind == "awd_lstm" and pooling == "cls"  # reads from left to right, and so nothing before its first token
+    assert (np.abs(found.attributions).max(axis=0) > 1e-3).all() != blind
     assert found.labels == LABELS and found.method == "integrated_gradients"
     if pooling != "concat":  # the maximum bends too sharply for a few steps
         assert not found.note and np.abs(found.convergence_delta).max() < 2e-2

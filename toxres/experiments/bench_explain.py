@@ -17,7 +17,7 @@ TEXT = (
     "about the old harbour should be ashamed, it is a stupid heap of lies, and you, my friend, are an idiot if you "
     "believe a single word of it. Good night!"
 )
-"""A comment of fifty-six words."""
+"""A comment of fifty-four words."""
 
 
 @dataclasses.dataclass(frozen=True)
