@@ -162,8 +162,9 @@ def _explain(commands) -> None:
         "--method",
         default="integrated_gradients",
         metavar="M",
-        help="integrated_gradients (the default), gradient_x_input, attention, occlusion, lexicon or random",
+        help="integrated_gradients (the default), gradient_x_input, attention, occlusion, supervised, lexicon, random",
     )
+    parser.add_argument("--spans", metavar="DIR", help="for supervised: the span model, of `toxres train spans`")
     parser.add_argument(
         "--labels", metavar="LABEL[,LABEL...]", help="which labels to explain; all unless told otherwise"
     )

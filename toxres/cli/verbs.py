@@ -288,7 +288,8 @@ def explain(options: argparse.Namespace) -> None:
     from toxres.explain.html import page
 
     folders = [folder for folder in (options.checkpoint, options.second) if folder is not None]
-    found = [run(folder, [text], options.method, labels)[0] for folder in folders]
+    further = {} if options.spans is None else {"spans": options.spans}
+    found = [run(folder, [text], options.method, labels, **further)[0] for folder in folders]
     if len(found) > 1 and found[0].model == found[1].model:
         found = [dataclasses.replace(each, model=str(folder)) for each, folder in zip(found, folders, strict=True)]
     write_text(options.out, page([found]))

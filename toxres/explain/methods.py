@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toxres.checkpoint import Checkpoint, load_checkpoint, need_scores
 from toxres.errors import InputError
 from toxres.explain.attention import explain_attention
 from toxres.explain.controls import explain_lexicon, explain_random
@@ -13,13 +14,13 @@ from toxres.explain.gradients import explain_gradient_x_input, explain_integrate
 from toxres.explain.occlusion import explain_occlusion
 from toxres.explain.record import Explanation
 from toxres.explain.subject import Subject
+from toxres.explain.supervised import explain_supervised
 from toxres.files import well_formed
 from toxres.labels import LABELS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from toxres.checkpoint import Checkpoint
     from toxres.models import ToxicityModel
 
 EXPLAINERS: dict[str, Callable[..., Explanation]] = {
@@ -29,12 +30,13 @@ EXPLAINERS: dict[str, Callable[..., Explanation]] = {
     "occlusion": explain_occlusion,
     "lexicon": explain_lexicon,
     "random": explain_random,
+    "supervised": explain_supervised,
 }
 """By the method's name in `METHODS`: a function of a `Subject`, a text, K columns of its labels, and its options."""
 
 
 def explain(
-    checkpoint: "Checkpoint | str | Path | None",
+    checkpoint: Checkpoint | str | Path | None,
     texts: Sequence[str],
     method: str = "integrated_gradients",
     labels: Sequence[str] | None = None,
@@ -69,6 +71,8 @@ def explain(
         return _explain(Subject("", LABELS), texts, function, labels, options)
     if isinstance(checkpoint, str | Path):
         checkpoint = _open(checkpoint)
+    if method != "supervised":
+        need_scores(checkpoint)
     if checkpoint.tokenizer is None:
         subject = Subject(checkpoint.name, tuple(checkpoint.labels), predict=checkpoint.predict_logits)
         return _explain(subject, texts, function, labels, options)
@@ -173,8 +177,7 @@ def _checked(
     return [well_formed(text) for text in texts], function
 
 
-def _open(path: str | Path) -> "Checkpoint":
-    from toxres.checkpoint import load_checkpoint
+def _open(path: str | Path) -> Checkpoint:
     from toxres.router import ROUTES
 
     if (Path(path) / ROUTES).is_file():
