@@ -12,6 +12,7 @@ import torch
 import transformers
 from helpers.spans import LEARNING, read_probs, span_data, trained_spans
 from helpers.training import same_weights, tensors, trained
+from safetensors.torch import load_file
 
 from toxres.api import evaluate
 from toxres.checkpoint import load_checkpoint
@@ -53,7 +54,8 @@ def test_a_model_that_learned_two_words_marks_them():
     assert checkpoint.labels == ("toxic",) and checkpoint.max_length == 24
     run = checkpoint.run
     assert run["recipe"] == json.loads(json.dumps(SPANS.to_dict())) and run["initial"] is None
-    assert (run["rows_train"], run["rows_validation"]) == (60, 24)
+    assert (run["rows_train"], run["rows_validation"], run["members"]) == (120, 24, 2)
+    assert [entries[-1]["epoch"] for entries in run["history"]] == [1, 1]
     assert [entry["name"] for entry in run["sources"]] == ["toxic_spans"]
     assert run["validation"]["character_f1"] >= run["validation"]["character_f1_at_half"] >= 0.5
     assert run["validation"]["posts"] == 24
@@ -70,7 +72,7 @@ def test_the_round_trip_keeps_every_weight(tmp_path, monkeypatch):
     made = []
     fit = module._fit
     monkeypatch.setattr(module, "_fit", lambda *args: made.append(fit(*args)) or made[-1])
-    path = train_spans("toxic_spans", LEARNING, 0, tmp_path / "spans", progress=False)
+    path = train_spans("toxic_spans", LEARNING, 0, tmp_path / "spans", members=2, progress=False)
     assert same_weights(path, trained_spans()), "the same seed trains the same model"
     fitted = made[0][0]
     loaded = load_checkpoint(path)
@@ -80,21 +82,26 @@ def test_the_round_trip_keeps_every_weight(tmp_path, monkeypatch):
         strict=True,
     ):  # fmt: skip
         np.testing.assert_allclose(one, other, rtol=1e-4)
-    assert train_spans("toxic_spans", LEARNING, 0, path, progress=False) == path and len(made) == 1, "not trained again"
-    with pytest.raises(InputError, match="is no finished run of these settings"):
-        train_spans("toxic_spans", LEARNING, 1, path, progress=False)
+    assert train_spans("toxic_spans", LEARNING, 0, path, members=2, progress=False) == path and len(made) == 1, (
+        "not trained again"
+    )
+    for seed, members in ((1, 2), (0, 1)):
+        with pytest.raises(InputError, match="is no finished run of these settings"):
+            train_spans("toxic_spans", LEARNING, seed, path, members=members, progress=False)
     (tmp_path / "other").mkdir()
     with pytest.raises(InputError, match="is no finished run of these settings"):
         train_spans("toxic_spans", LEARNING, 0, tmp_path / "other", progress=False)
     assert not list(tmp_path.glob("*.partial")) and not list(tmp_path.glob(".*"))
 
 
-def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("member", [1, 2])
+def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(tmp_path, monkeypatch, member):
     monkeypatch.setenv("TOXRES_DATA_DIR", str(span_data()))
+    made = []
 
     class Stop(transformers.TrainerCallback):
         def on_step_begin(self, args, state, control, **kwargs):
-            if state.global_step == 9:
+            if state.global_step == 9 and len(made) == member:
                 raise KeyboardInterrupt
 
     build = module.build_trainer
@@ -102,25 +109,41 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(tmp_path, m
     def interrupted(*args):
         trainer = build(*args)
         trainer.add_callback(Stop())
+        made.append(trainer)
         return trainer
 
     out = tmp_path / "spans"
     monkeypatch.setattr(module, "build_trainer", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train_spans("toxic_spans", LEARNING, 0, out, save_steps=4, progress=False)
-    assert not out.exists()
-    monkeypatch.setattr(module, "build_trainer", build)
+        train_spans("toxic_spans", LEARNING, 0, out, members=2, save_steps=4, progress=False)
+    assert not out.exists() and len(made) == member
     with pytest.raises(InputError, match="an interrupted run; add --resume"):
-        train_spans("toxic_spans", LEARNING, 0, out, progress=False)
-    train_spans("toxic_spans", LEARNING, 0, out, resume=True, save_steps=4, progress=False)
+        train_spans("toxic_spans", LEARNING, 0, out, members=2, progress=False)
+    made.clear()
+    member = 0
+    train_spans("toxic_spans", LEARNING, 0, out, members=2, resume=True, save_steps=4, progress=False)
     assert same_weights(out, trained_spans())
+
+
+def test_members_are_averaged(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOXRES_DATA_DIR", str(span_data()))
+    kept = []
+    monkeypatch.setattr(module, "load_file", lambda path: kept.append(load_file(path)) or kept[-1])
+    path = train_spans("toxic_spans", LEARNING, 0, tmp_path / "two", members=2, progress=False)
+    first, second = kept
+    found = tensors(path)
+    for name, value in found.items():
+        torch.testing.assert_close(value, (first[name] + second[name]) / 2)
+    assert not torch.equal(first["out.weight"], second["out.weight"])
+    with pytest.raises(InputError, match="members is 0"):
+        train_spans("toxic_spans", LEARNING, 0, tmp_path / "none", members=0)
 
 
 def test_it_starts_from_a_classifier_s_encoder_or_another_span_model(tmp_path, monkeypatch):
     monkeypatch.setenv("TOXRES_DATA_DIR", str(span_data()))
     still = dataclasses.replace(LEARNING, learning_rate=1e-12, head_learning_rate=1e-12, max_rows=6, dropout=0.3)
     source = trained("baseline")
-    path = train_spans("toxic_spans", still, 0, tmp_path / "a", init=source, progress=False)
+    path = train_spans("toxic_spans", still, 0, tmp_path / "a", init=source, members=1, progress=False)
     before, after = tensors(source), tensors(path)
     shared = [name for name in after if name.startswith("encoder.")]
     assert len(shared) > 20 and all(torch.allclose(after[name], before[name], atol=1e-6) for name in shared)
@@ -128,7 +151,7 @@ def test_it_starts_from_a_classifier_s_encoder_or_another_span_model(tmp_path, m
     assert (
         run["initial"]["recipe"]["name"] == "baseline" and run["initial"]["key"] == load_checkpoint(source).run["key"]
     )
-    again = train_spans("toxic_spans", still, 1, tmp_path / "b", init=trained_spans(), progress=False)
+    again = train_spans("toxic_spans", still, 1, tmp_path / "b", init=trained_spans(), members=1, progress=False)
     learned = tensors(trained_spans())
     assert all(torch.allclose(value, learned[name], atol=1e-6) for name, value in tensors(again).items())
     with pytest.raises(InputError, match="tfidf has no transformer encoder to start from"):

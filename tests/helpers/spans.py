@@ -13,9 +13,9 @@ from toxres.config import SMOKE
 from toxres.models.span_reading import char_probs, token_logits, tokenize
 
 LEARNING = dataclasses.replace(
-    SMOKE, name="learning", epochs=2, batch_size=4, max_length=24, learning_rate=3e-3, head_learning_rate=1e-2
+    SMOKE, name="learning", max_rows=None, batch_size=2, max_length=24, learning_rate=2e-3, head_learning_rate=1e-2
 )
-"""Two passes with it over the posts teach the tiny encoder their words."""
+"""A pass with it over the posts teaches the tiny encoder their words."""
 
 POSTS = (
     "What a lovely day for the museum.",
@@ -74,9 +74,9 @@ def write_raters(target: Path, posts: list[tuple[str, str, list[list[tuple[str, 
 
 @functools.cache
 def span_data() -> Path:
-    """A data folder with 60 training and 24 trial posts of `span_rows`, made once a test process."""
+    """A data folder with 120 training and 24 trial posts of `span_rows`, made once a test process."""
     target = folder() / "span-data"
-    write_span_files(target, span_rows(), span_rows(24, seed=1), span_rows(4, seed=2))
+    write_span_files(target, span_rows(120), span_rows(24, seed=1), span_rows(4, seed=2))
     return target
 
 
@@ -87,7 +87,7 @@ def trained_spans() -> Path:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOXRES_DATA_DIR", str(span_data()))
-        return train_spans("toxic_spans", LEARNING, 0, folder() / "spans", progress=False)
+        return train_spans("toxic_spans", LEARNING, 0, folder() / "spans", members=2, progress=False)
 
 
 def read_probs(model, tokenizer, texts, max_length: int) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 import transformers
+from safetensors.torch import load_file, save
 
 from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
 from toxres.config import SPANS, Preset, get_preset
@@ -17,7 +19,7 @@ from toxres.data.marked import as_marks, char_targets
 from toxres.errors import InputError
 from toxres.evaluation.calibration import Calibration
 from toxres.evaluation.rationales import SpanRule, character_f1s, mark_characters, tune_span_threshold
-from toxres.files import atomic_path, need_writable, write_json
+from toxres.files import atomic_path, need_writable, read_json, write_json
 from toxres.models.encoders import Encoder
 from toxres.models.losses import binary_cross_entropy, masked_mean
 from toxres.models.span_reading import read_words
@@ -31,12 +33,17 @@ from toxres.training.states import latest_state
 from toxres.training.trainer import build_trainer
 from toxres.training.work import claimed, has_key
 
-EPOCHS = 2
-"""Most passes over the posts, whatever the preset says: raters agree too little to be learned by heart."""
+EPOCHS = 1
+"""Most passes over the posts by one run, whatever the preset says: raters agree too little to be learned by heart."""
+
+MEMBERS = 3
+"""Runs whose weights are averaged."""
 
 SCALES = ("absolute", "highest")
 """How words may be measured by the rule that is tuned: by their probability, or as a share of the post's highest."""
 
+WEIGHTS = ".safetensors"
+SEED_STEP = 1_000_003
 PLAIN = SpanRule("absolute", 0.5, bridge=0)
 
 
@@ -47,6 +54,7 @@ def train_spans(
     out: str | Path = "build/checkpoints/spans",
     *,
     init: str | Path | None = None,
+    members: int = MEMBERS,
     resume: bool = False,
     replace: bool = False,
     save_steps: int | None = None,
@@ -54,9 +62,11 @@ def train_spans(
 ) -> Path:
     """Train a span model and write a checkpoint folder.
 
-    Every token learns the share of its characters that is marked, by binary cross-entropy. The last weights are kept;
-    the rule that makes spans of the words' probabilities is the one with the highest character F1 on the first source's
-    validation posts (`validation` in `run.json`). A finished run of the same description at `out` is returned as it is.
+    Every token learns the share of its characters that is marked, by binary cross-entropy. Several runs from one start,
+    which differ in the order of the posts and in dropout, are averaged weight by weight (Wortsman et al. 2022, "Model
+    soups"), as marks are noisy. The rule that makes spans of the words' probabilities is the one with the highest
+    character F1 on the first source's validation posts (`validation` in `run.json`). A finished run of the same
+    description at `out` is returned as it is.
 
     Args:
         sources: Out of `toxres.data.marked.MARKED_SOURCES`, the most important first.
@@ -65,7 +75,8 @@ def train_spans(
         seed: Of the head, the order of posts and dropout.
         out: The checkpoint folder to write. Work in progress stands beside it, in `<out>.partial`.
         init: A checkpoint to start from, instead of the preset's encoder: a transformer classifier, of which the
-            encoder is taken, or a span model.
+            encoder is taken, with its dropout, or a span model.
+        members: Runs that are averaged.
         resume: Go on with an interrupted run in `<out>.partial`; it ends with the weights an unbroken run has.
         replace: Replace what another run left at `out` or `<out>.partial`, instead of refusing.
         save_steps: Save a state to resume from every so many steps; None saves after each epoch.
@@ -75,9 +86,11 @@ def train_spans(
         The checkpoint folder.
 
     Raises:
-        InputError: Unknown names, unusable data, `init` is no transformer, or `out` holds something else or cannot be
-            written.
+        InputError: Unknown names, unusable data, no member, `init` is no transformer, or `out` holds something else or
+            cannot be written.
     """
+    if members < 1:
+        raise InputError(f"members is {members}; give at least 1")
     preset = preset if isinstance(preset, Preset) else get_preset(preset)
     preset = dataclasses.replace(preset, epochs=min(preset.epochs, EPOCHS), epochs_auxiliary=0)
     sources, out = [sources] if isinstance(sources, str) else list(sources), Path(out)
@@ -88,7 +101,8 @@ def train_spans(
         raise InputError(refusal)
     initial = None if init is None else initial_run(_checked_init(init).run)
     rows = select_span_rows(sources, preset, seed)
-    description = describe_run(SPANS, preset, rows, seed, None, None, initial)
+    description = describe_run(SPANS, preset, rows, seed, None, None, initial) | {"members": members}
+    description["key"] = hashlib.sha256(f"{description['key']}-{members}".encode()).hexdigest()[:16]
     if taken and has_key(out, description["key"]):
         return out
     if taken and not replace:
@@ -97,13 +111,13 @@ def train_spans(
     with claimed(partial, description, resume=resume, replace=replace):
         started = time.monotonic()
         try:
-            fitted, history = _fit(preset, rows, seed, partial, resume, init, save_steps, progress)
+            fitted, history = _fit(preset, rows, seed, members, partial, init, save_steps, progress)
             validation = validate(fitted, preset.max_length, rows.validation)
             seconds = round(time.monotonic() - started, 1)
             record = description | {"seconds": seconds, **provenance(), "history": history, "validation": validation}
             _write(out, fitted, record)
         except BaseException:
-            if latest_state(partial / "trainer") is None:
+            if not any(partial.glob(f"*{WEIGHTS}")) and latest_state(partial / "0.states") is None:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         shutil.rmtree(partial)
@@ -122,46 +136,59 @@ def _fit(
     preset: Preset,
     rows: SpanRows,
     seed: int,
+    members: int,
     folder: Path,
-    resume: bool,
     init: str | Path | None,
     save_steps: int | None,
     progress: bool,
-) -> tuple[Encoder, list[dict]]:
-    """The trained model with its tokenizer, and the trainer's log."""
+) -> tuple[Encoder, list[list[dict]]]:
+    """The trained model with its tokenizer, and each member's log; those in `folder` are not trained again."""
+    fitted = _start(preset, seed, init)
+    texts, marks = rows.train["text"].tolist(), rows.train["marks"].tolist()
+    train = SpanDataset(texts, marks, fitted.tokenizer, preset.max_length)
+    is_new = init is None or load_checkpoint(init).task != TASK
+    histories, total = [], {}
+    for number in range(members):
+        weights, history, states = (folder / f"{number}{end}" for end in (WEIGHTS, ".json", ".states"))
+        if not history.exists():
+            model, tokenizer = _start(preset, seed, init)
+            if preset.prior_bias and is_new:
+                model.set_prior(train.prevalence())
+            freeze(model, preset)
+            trainer = build_trainer(
+                model, SPANS, preset, train, None, functools.partial(masked_mean, binary_cross_entropy),
+                tokenizer.pad_token_id, states, (seed + number * SEED_STEP) % (1 << 32), save_steps, progress,
+                SpanCollator(tokenizer.pad_token_id),
+            )  # fmt: skip
+            state = latest_state(states)
+            trainer.train(resume_from_checkpoint=None if state is None else str(state))
+            model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+            learned = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+            with atomic_path(weights) as temporary:
+                temporary.write_bytes(save(learned))
+            write_json(history, trainer.state.log_history)
+            shutil.rmtree(states)
+        histories.append(read_json(history))
+        for name, value in load_file(weights).items():
+            total[name] = total.get(name, 0) + value / members
+    fitted.model.load_state_dict(total)
+    return fitted, histories
+
+
+def _start(preset: Preset, seed: int, init: str | Path | None) -> Encoder:
+    """A model before training, and its tokenizer; the same whenever it is asked for."""
     transformers.set_seed(seed)
-    fitted = _start(preset, init)
-    model, tokenizer = fitted
-    tokenizer.model_max_length = preset.max_length
-    train = SpanDataset(rows.train["text"].tolist(), rows.train["marks"].tolist(), tokenizer, preset.max_length)
-    if preset.prior_bias and (init is None or load_checkpoint(init).task != TASK):
-        model.set_prior(train.prevalence())
+    if init is None:
+        model, tokenizer = SpanModel.from_encoder(preset.encoder, preset.dropout)
+    else:
+        source = _checked_init(init)
+        model, tokenizer = source.model.to("cpu"), source.tokenizer
+        if not isinstance(model, SpanModel):
+            model = SpanModel.from_encoder(Encoder(model.encoder, tokenizer)).model
     if not torch.cuda.is_available():
         model.set_attn_implementation("eager")
-    freeze(model, preset)
-    trainer = build_trainer(
-        model, SPANS, preset, train, None, functools.partial(masked_mean, binary_cross_entropy),
-        tokenizer.pad_token_id, folder / "trainer", seed, save_steps, progress, SpanCollator(tokenizer.pad_token_id),
-    )  # fmt: skip
-    state = latest_state(folder / "trainer") if resume else None
-    trainer.train(resume_from_checkpoint=None if state is None else str(state))
-    model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
-    return Encoder(model, tokenizer), trainer.state.log_history
-
-
-def _start(preset: Preset, init: str | Path | None) -> Encoder:
-    """A model before training, and its tokenizer."""
-    if init is None:
-        return SpanModel.from_encoder(preset.encoder, preset.dropout)
-    source = _checked_init(init)
-    model = source.model
-    if not isinstance(model, SpanModel):
-        model = SpanModel.from_encoder(Encoder(model.encoder, source.tokenizer)).model
-    if preset.dropout is not None:
-        for module in model.encoder.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = preset.dropout
-    return Encoder(model.to("cpu"), source.tokenizer)
+    tokenizer.model_max_length = preset.max_length
+    return Encoder(model, tokenizer)
 
 
 def validate(fitted: Encoder, max_length: int, posts: pd.DataFrame) -> dict:
