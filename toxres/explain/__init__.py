@@ -4,9 +4,9 @@ import importlib
 
 from toxres.explain.record import METHODS, Explanation
 
-_LATER = {"explain": "methods", "explain_model": "methods", "words_of": "words"}
+_LATER = {"explain": "methods", "explain_model": "methods", "mark_spans": "supervised", "words_of": "words"}
 
-__all__ = ["METHODS", "Explanation", "explain", "explain_model", "words_of"]
+__all__ = ["METHODS", "Explanation", "explain", "explain_model", "mark_spans", "words_of"]
 
 
 def __getattr__(name: str) -> object:
