@@ -114,7 +114,9 @@ def test_all_labels_at_once_are_captums_one_by_one(kind):
     captum = LayerIntegratedGradients(lambda given: model(given).logits, model.encoder.get_input_embeddings())
     reading = ids_and_words(tokenizer, TEXT)
     for column, label in enumerate(LABELS):
-        expected = captum.attribute(ids, padded(tokenizer, ids), target=column, n_steps=6)[0].sum(dim=-1)
+        expected = captum.attribute(ids, padded(tokenizer, ids), target=column, n_steps=6, method="riemann_middle")[
+            0
+        ].sum(dim=-1)
         assert expected[[0, -1]].abs().max() == 0
         words = np.array([expected[tokens].sum().item() for tokens in reading])
         np.testing.assert_allclose(found.of(label), words, atol=1e-8)
@@ -141,18 +143,33 @@ def test_the_baseline_keeps_the_positions_of_roberta():
     np.testing.assert_allclose(found.scores, scored(model, ids), atol=1e-5)
 
 
-def test_steps_are_doubled_until_the_sum_is_right():
+def test_steps_are_put_between_steps_until_the_sum_is_right():
     model, tokenizer = made()
-    few = explain_model(model, tokenizer, [TEXT], n_steps=1, max_steps=1, relative=0, absolute=0)[0]
-    assert few.steps == 1 and np.abs(few.convergence_delta).max() > 1e-3
-    assert few.note.startswith("not converged after 1 steps; convergence delta: ")
-    many = explain_model(model, tokenizer, [TEXT], n_steps=1, max_steps=999, relative=0, absolute=1e-4)[0]
-    assert many.steps > 1 and many.steps & (many.steps - 1) == 0 and many.note == ""
-    assert np.abs(many.convergence_delta).max() <= 1e-4
-    capped = explain_model(model, tokenizer, [TEXT], n_steps=2, max_steps=3, relative=0, absolute=0)[0]
-    assert capped.steps == 3
-    worst = LABELS[int(np.abs(capped.convergence_delta).argmax())]
-    assert worst in capped.note
+    few = explain_model(model, tokenizer, [TEXT], n_steps=2, max_steps=4, relative=0, absolute=0)[0]
+    assert few.steps == 2 and np.abs(few.convergence_delta).max() > 1e-3
+    assert few.note.startswith("not converged after 2 steps; convergence delta: ")
+    assert LABELS[int(np.abs(few.convergence_delta).argmax())] in few.note
+    many = explain_model(model, tokenizer, [TEXT], n_steps=2, max_steps=999, relative=0, absolute=1e-3)[0]
+    assert many.steps in (5, 9, 17, 33, 65, 129, 257, 513) and many.note == ""
+    assert np.abs(many.convergence_delta).max() <= 1e-3
+
+
+@pytest.mark.parametrize(("most", "steps"), [(5, 5), (9, 9), (18, 17)])
+def test_steps_are_those_of_the_trapezoid_rule(most, steps):
+    model, tokenizer = made(pooling="mean")
+    found = explain_model(
+        model, tokenizer, [TEXT], labels=["insult"], n_steps=2, max_steps=most, relative=0, absolute=0
+    )
+    assert found[0].steps == steps
+    ids = ids_of(tokenizer, TEXT)
+    with torch.no_grad():
+        end, start = model.encoder.get_input_embeddings()(torch.cat([ids, padded(tokenizer, ids)]))
+    way = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None, None]
+    vectors = (start + way * (end - start)).requires_grad_()
+    model(inputs_embeds=vectors).logits[:, LABELS.index("insult")].sum().backward()
+    values = torch.trapezoid(vectors.grad * (end - start), dx=1 / (steps - 1), dim=0).sum(dim=-1)
+    words = [values[tokens].sum().item() for tokens in ids_and_words(tokenizer, TEXT)]
+    np.testing.assert_allclose(found[0].of("insult"), words, atol=1e-6)
 
 
 def test_memory_is_bounded_by_passes_of_few_tokens(monkeypatch):
@@ -452,7 +469,7 @@ def test_classes_of_another_task():
         (["you"], "random", ["toxic", "toxic"], {}, "^labels: names 'toxic' twice"),
         (["you"], "random", None, {"steps": 3}, "^random has no option 'steps'; it has seed$"),
         (["you"], "lexicon", None, {"seed": 3}, "^lexicon has no option 'seed'; it has none$"),
-        (["you"], "integrated_gradients", None, {"n_steps": 0}, "^n_steps is 0; give a whole number above 0"),
+        (["you"], "integrated_gradients", None, {"n_steps": 1}, "^n_steps is 1; give a whole number above 1"),
         (["you"], "integrated_gradients", None, {"relative": -1}, "^relative is -1; give a number"),
         (["you"], "occlusion", None, {"replacement": "x"}, "^unknown replacement 'x'; choose one of: remove, mask"),
         (["you"], "occlusion", None, {}, "^occlusion needs a model"),

@@ -18,6 +18,7 @@ TEXT = "Ada says the <b>old</b> page is crap 👍🏽"
 
 def fails(capsys, *words: str) -> str:
     """The one line that bad usage ends in."""
+    capsys.readouterr()
     assert main(["explain", *map(str, words)]) == 2
     line = capsys.readouterr().err
     assert line.startswith("toxres explain: ") and line.count("\n") == 1
@@ -26,6 +27,7 @@ def fails(capsys, *words: str) -> str:
 
 def test_the_whole_way(tmp_path, capsys):
     page, figures = tmp_path / "page.html", tmp_path / "page.json"
+    trained("custom"), trained("baseline_types"), capsys.readouterr()
     words = [str(trained("custom")), str(trained("baseline_types")), "--text", TEXT, "--out", str(page)]
     assert main(["explain", *words, "--json", str(figures)]) == 0
     assert capsys.readouterr().out == f"page: {page}\n"
@@ -67,6 +69,7 @@ def test_a_note_is_told(tmp_path, capsys, monkeypatch):
 
     found = dataclasses.replace(explain(trained("tfidf"), ["crap"], "lexicon")[0], note="not converged")
     monkeypatch.setattr(toxres.explain, "explain", lambda *given: [found])
+    capsys.readouterr()
     assert main(["explain", "anywhere", "--text", "crap", "--out", str(tmp_path / "page.html")]) == 0
     assert capsys.readouterr().err == "tfidf: not converged\n"
 
