@@ -72,6 +72,7 @@ def test_a_note_is_told(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["explain", "anywhere", "--text", "crap", "--out", str(tmp_path / "page.html")]) == 0
     assert capsys.readouterr().err == "tfidf: not converged\n"
+    assert "Careful: not converged." in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,8 @@ def notes(explanation: Explanation, label: str) -> list[str]:
         )
     elif math.isfinite(delta):
         told.append(f"Convergence delta {_delta(delta)}.")
+    if explanation.note:
+        told.append(f"Careful: {as_plain(explanation.note)}.")
     unread = int((~explanation.read).sum())
     if unread:
         told.append(f"The model read {len(explanation.words) - unread} of {len(explanation.words)} words.")
