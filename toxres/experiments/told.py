@@ -10,6 +10,7 @@ from toxres.data.poleval import load_poleval
 from toxres.errors import InputError
 from toxres.evaluation.poleval import PUBLISHED, HarmfulScores, TypeScores
 from toxres.evaluation.stress import ALL_KINDS, CLEAN
+from toxres.experiments import explained_told
 from toxres.files import read_json
 from toxres.findings import MODEL_NAMES, RESULTS, verdict, with_holm
 
@@ -166,6 +167,8 @@ def headlines(folder: Path = RESULTS) -> dict[str, list[str]]:
         parts["Does each group of sites need its own model (ULMFiT)?"] = [winner["sentence"] for winner in winners]
     if "decision" in found:
         parts["A head for accept or reject?"] = decision_sentences(found["decision"], ("ap", "f1"))
+    if "explained" in found:
+        parts["Is attention an explanation?"] = explained_told.told(found["explained"])
     return parts
 
 
