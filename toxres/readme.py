@@ -26,6 +26,7 @@ TITLES = {
     "poleval.6-2": "PolEval 2019, task 6-2: cyberbullying, hate speech or neither? The official test file, scored once",
     "hatecheck": "HateCheck, 3,728 functional tests: accuracy of hateful or not, chosen on other comments",
     "madlibs": "Madlibs, 76,564 sentences about identities: does the toxic score rank them right?",
+    "spans.test": "Toxic spans: do explanations mark what people did? SemEval-2021 Task 5, test posts, character F1",
 }
 """Tables of the README: groups `<section>.<row>` of the headline figures become rows of their section."""
 
@@ -46,6 +47,12 @@ COLUMNS = {
     "hateful": "hateful",
     "non_hateful": "not hateful",
     "auc": "AUC",
+    "attention": "attention",
+    "integrated_gradients": "integrated gradients",
+    "occlusion": "occlusion",
+    "lexicon": "word list",
+    "random": "random",
+    "supervised": "learned from spans",
     "seeds": "seeds",
 }
 """Figures in the order they are shown, and what they are called."""
@@ -62,6 +69,7 @@ ROWS = {
     "cls_focal": "[CLS], focal loss",
     "attention_bce": "attention pooling, BCE",
     "attention_focal": "attention pooling, focal loss",
+    "f1": "ours; for each method the model with the highest F1 where its rule was tuned",
     "test": "multiview: n-grams and a multilingual encoder, frozen and fine-tuned",
 }
 """Rows in the order they are shown, and what they are called."""
