@@ -24,7 +24,7 @@ TITLES = {
     "ablation": "Pooling and loss, Jigsaw alone, mean over seeds",
     "poleval.6-1": "PolEval 2019, task 6-1: which Polish tweets are harmful? The official test file, scored once",
     "poleval.6-2": "PolEval 2019, task 6-2: cyberbullying, hate speech or neither? The official test file, scored once",
-    "hatecheck": "HateCheck, 3,728 functional tests: accuracy of hateful or not, chosen on other comments",
+    "hatecheck": "HateCheck, 3,728 functional tests: share decided right, by a rule chosen on other comments",
     "madlibs": "Madlibs, 76,564 sentences about identities: does the toxic score rank them right?",
     "spans.test": "Toxic spans: do explanations mark what people did? SemEval-2021 Task 5, test posts, character F1",
 }

@@ -116,7 +116,7 @@ def worst_functionalities(summary: Mapping, most: int = 3) -> list[str]:
     told = []
     for model, found in summary["hatecheck"]["models"].items():
         worst = frame(found["functionality"])["accuracy"].sort_values(kind="stable").head(most)
-        names = [f"{FUNCTIONALITIES[code].name} ({_percent(value, 0)})" for code, value in worst.items()]
+        names = [f"{FUNCTIONALITIES[code].name} ({_percent(value, 0)} right)" for code, value in worst.items()]
         told.append(f"{_begin(_name(model))} fails most on {', '.join(names[:-1])} and {names[-1]}.")
     return told
 
@@ -124,7 +124,7 @@ def worst_functionalities(summary: Mapping, most: int = 3) -> list[str]:
 def madlibs_told(summary: Mapping) -> list[str]:
     """AUC on madlibs, the generalised means over terms, and which terms are worst, beside the published AUC."""
     told = []
-    published = ", ".join(f"{name} {value:.4f}" for name, value in PUBLISHED_AUC.items())
+    published = "; ".join(f"{name}: {value:.4f}" for name, value in PUBLISHED_AUC.items())
     for model, found in summary["madlibs"]["models"].items():
         area, terms = found["auc"], frame(found["terms"])
         low = terms["bpsn"].sort_values().head(3)
@@ -226,17 +226,25 @@ def search_told(summary: Mapping) -> list[str]:
     check = summary["label_errors"]["check"]
     if not check:
         return ["What the search for wrong labels is worth has not been checked."]
-    told = []
+    told, precision = [], []
     for corpus, trials in check["corpora"].items():
+        right = ", where every label is right by construction" if corpus == "synthetic" else ""
         for trial in trials:
             row = trial["labels"]["all labels"]
+            precision.append(row["precision"])
             told.append(
                 f"In {CORPUS_NAMES.get(corpus, corpus)}, {NOISE_NAMES[trial['noise']].format(rate=trial['rate'])}: the "
                 f"search flags {row['flagged']:,.0f} labels for {row['injected']:,.0f} flipped ones "
-                f"({row['flagged_before']:,.0f} before any was flipped), finds {_percent(row['recall'], 0)} of these, "
-                f"and {_percent(row['precision'], 0)} of what it flags was flipped; of as many labels as were flipped, "
-                f"the least credible first, {_percent(row['at_injected'], 0)} were."
+                f"({row['flagged_before']:,.0f} before any was flipped{right}), finds {_percent(row['recall'], 0)} of "
+                f"these, and {_percent(row['precision'], 0)} of what it flags was flipped; of as many labels as were "
+                f"flipped, the least credible first, {_percent(row['at_injected'], 0)} were."
             )
+    known = [value for value in precision if value is not None]
+    if known:
+        told.append(
+            f"So {_percent(min(known), 0)} to {_percent(max(known), 0)} of what the search flags are errors that were "
+            "put in: it makes a list to review, best from the least credible on, and no count of errors."
+        )
     return told
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import FuncFormatter
 
+from toxres.evaluation.disagreement import OTHER
 from toxres.plots.groups import readable_ink
 from toxres.plots.hatecheck import MODEL_NAMES
 from toxres.plots.style import (
@@ -148,6 +149,8 @@ def set_confusion_heatmap(
 ) -> Axes:
     """Comments by true and by predicted label set: the number in a cell, the share of its row as the colour.
 
+    A frame marks the cells in which the two are the same.
+
     Args:
         table: Of `set_confusion`.
         ax: Axes to draw on; new ones by default.
@@ -162,9 +165,9 @@ def set_confusion_heatmap(
     for i, j in np.argwhere(counts > 0):
         ink = readable_ink(image.to_rgba(share[i, j]))
         ax.text(j, i, f"{counts[i, j]:,.0f}", ha="center", va="center", fontsize=9.2, color=ink)
-        if i == j:
+        if i == j and table.index[i] != OTHER:
             corners = [j - 0.5, j + 0.5, j + 0.5, j - 0.5, j - 0.5], [i - 0.5, i - 0.5, i + 0.5, i + 0.5, i - 0.5]
-            ax.plot(*corners, color=ORANGE, linewidth=1.6, zorder=3)
+            ax.plot(*corners, color=ORANGE, linewidth=1.6, zorder=3, clip_on=False)
     ax.set_xticks(range(table.shape[1]), [str(name).replace("+", "\n+ ") for name in table.columns], fontsize=8.8)
     ax.set_yticks(
         range(table.shape[0]),

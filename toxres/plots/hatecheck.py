@@ -70,7 +70,7 @@ def functionality_heatmap(
         ax.axvline(ours - 0.5, color=INK, linewidth=1.4)
     ax.spines[:].set_visible(False)
     ax.grid(False)
-    return titled(ax, title or "HateCheck: accuracy by functionality, in %", origin)
+    return titled(ax, title or "HateCheck: accuracy by functionality, in % (H: the cases are hateful)", origin)
 
 
 def group_matrix(cells: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def system_dots(
         ax.axhline(row - 0.5, color=INK if row == len(others) else FAINT, linewidth=1)
     ax.set_yticks(range(len(names) - 1, -1, -1), [MODEL_NAMES.get(name, name) for name in names])
     ax.set_ylim(-0.55, len(names) - 0.45)
-    ax.set_xlim(0, 101)
+    ax.set_xlim(-2, 102)
     ax.set_xlabel("accuracy, % (ours filled, with 95% intervals; others as published)")
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.16), ncols=3, frameon=False, fontsize=9.5)
