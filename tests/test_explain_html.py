@@ -12,11 +12,21 @@ from hypothesis import strategies as st
 
 from toxres.colours import AA, DIVERGING, DIVERGING_DARK, LEVELS, contrast, ink_on, shade
 from toxres.errors import InputError
-from toxres.explain import Explanation
+from toxres.explain import METHODS, Explanation
 from toxres.explain.characters import MAX_MARKS, as_plain, hidden_characters
 from toxres.explain.html import fragment, page, view
 from toxres.explain.sheet import THEMES, style_sheet
-from toxres.explain.told import first_label, notes, number, plain_text, probability, scale_of, strongest
+from toxres.explain.told import (
+    MEANINGS,
+    ONE_SIGNED,
+    first_label,
+    notes,
+    number,
+    plain_text,
+    probability,
+    scale_of,
+    strongest,
+)
 from toxres.plots.style import BLUE, ORANGE
 
 LABELS = ("toxic", "insult", "threat")
@@ -238,6 +248,18 @@ def test_scores_and_the_sum_are_told_in_words():
     assert "add up to +3.00" in told and "to +1.49; the logit differs by +4.50" in told
     assert "Convergence delta −0.0125." in told
     assert read.of("p", "tx-notes")[0]["text"] == told
+
+
+def test_every_method_says_what_its_values_are():
+    assert set(MEANINGS) == set(METHODS) >= ONE_SIGNED
+
+
+def test_a_note_is_shown_and_no_model_needs_no_name():
+    explanation = made("you fool", labels=("toxic",), note="not <b>converged</b>", model="", method="lexicon")
+    read = Read(fragment([explanation]))
+    assert read.of("p", "tx-note")[0]["text"] == "Note. not <b>converged</b>"
+    assert read.of("p", "tx-name")[0]["text"] == "word list"
+    assert "Note, word list: not <b>converged</b>" in plain_text([explanation]).splitlines()
 
 
 def test_numbers_as_they_are_written():

@@ -15,6 +15,7 @@ from toxres import plots
 from toxres.errors import InputError
 from toxres.evaluation import evaluate_probs, label_frame, paired_bootstrap, tune_thresholds
 from toxres.evaluation.arrays import sigmoid
+from toxres.explain import Explanation
 from toxres.labels import LABEL_COLOURS, LABELS
 from toxres.plots.curves import best_epoch, wilson_interval
 from toxres.plots.mechanism import focal_gradient_values, focal_loss_values
@@ -36,6 +37,18 @@ PAIRS = pd.DataFrame(
     index=["focal - BCE, under attention", "attention - [CLS], under focal"],
 )
 GROUPS = pd.DataFrame({"news": [0.1, 0.0, 0.3], "wikipedia": [0.2, np.nan, 0.1]}, index=LABELS[:3])
+WHY = Explanation(
+    text="you mild fool",
+    words=((0, 3), (4, 8), (9, 13)),
+    labels=("toxic",),
+    attributions=np.array([[0.1], [-0.4], [1.2]]),
+    read=np.array([True, True, False]),
+    method="occlusion",
+    model="baseline",
+    scores=np.zeros(1),
+    baseline_scores=np.full(1, np.nan),
+    convergence_delta=np.full(1, np.nan),
+)
 
 FIGURES = {
     "prevalence_bars": lambda **k: plots.prevalence_bars(GAP, **k),
@@ -56,6 +69,7 @@ FIGURES = {
     "before_after": lambda **k: plots.before_after({"toxic": (0.1, 0.02), "threat": (0.2, np.nan)}, **k),
     "focal_gradient": lambda **k: plots.focal_gradient(**k),
     "focal_loss": lambda **k: plots.focal_loss(**k),
+    "explanation_plot": lambda **k: plots.explanation_plot([WHY, WHY], label="toxic", **k),
     "pooling_sketch": lambda **k: plots.pooling_sketch(["[CLS]", "a"], {"[CLS]": [1, 0], "mean": [0.5, 0.5]}, **k),
 }
 

@@ -25,6 +25,7 @@ from toxres.explain.told import (
     probability,
     scale_of,
     strongest,
+    who,
 )
 
 WARNING = (
@@ -185,7 +186,7 @@ def _card(
 ) -> str:
     parts = [
         f'<section class="tx-card" aria-labelledby="{uid}">',
-        f'<p class="tx-name" id="{uid}">{name_html(each.model)}<span>, {METHODS[each.method]}</span></p>',
+        f'<p class="tx-name" id="{uid}">{_who(each)}</p>',
     ]
     if label not in each.labels:
         parts.append('<p class="tx-score">This label is not explained here.</p>\n</section>')
@@ -202,9 +203,16 @@ def _card(
         head = "Strongest words, strongest first"
         parts.append(f'<p class="tx-head" aria-hidden="true">{head}</p>')
         parts.append(f'<ol class="tx-strongest" role="list" aria-label="{head}">' + "".join(items) + "</ol>")
+    if each.note:
+        parts.append(f'<p class="tx-note" role="note"><strong>Note.</strong> {as_html(each.note)}</p>')
     sentences = html.escape(" ".join(notes(each, label)))
     parts.append(f'<p class="tx-notes">{sentences}</p>\n</section>')
     return "\n".join(parts)
+
+
+def _who(each: Explanation) -> str:
+    method = f"<span>{METHODS[each.method]}</span>"
+    return f"{name_html(each.model)}, {method}" if each.model else method
 
 
 def _text(each: Explanation, label: str, scale: Scale, hidden: frozenset[int]) -> str:
@@ -252,7 +260,7 @@ def _word(each: Explanation, i: int, hidden: frozenset[int]) -> str:
 def _legend(explanations: tuple[Explanation, ...], hidden: frozenset[int]) -> str:
     told = []
     if not all(each.read.all() for each in explanations):
-        told.append('<span class="w tx-unread">word</span> was not read by the model, which cuts long comments.')
+        told.append('<span class="w tx-unread">word</span> was not read by the model, which cuts off long comments.')
     if any(explanations[0].text[i] != "\r" for i in hidden):
         told.append('<span class="tx-char">U+200B</span> is a character that would not show, by its Unicode number.')
     return f'<p class="tx-legend">{" ".join(told)}</p>' if told else ""
@@ -261,7 +269,6 @@ def _legend(explanations: tuple[Explanation, ...], hidden: frozenset[int]) -> st
 def _tables(explanations: tuple[Explanation, ...], hidden: frozenset[int]) -> str:
     tables = []
     for each in explanations:
-        who = f"{name_html(each.model)}, {METHODS[each.method]}"
         scales = [scale_of(explanations, each.method, label) for label in each.labels]
         head = "".join(f'<th scope="col">{name_html(label)}</th>' for label in each.labels)
         rows = []
@@ -270,10 +277,10 @@ def _tables(explanations: tuple[Explanation, ...], hidden: frozenset[int]) -> st
             cells = cells if each.read[i] else ["not read"] * len(cells)
             told = "".join(f"<td>{cell}</td>" for cell in cells)
             rows.append(f'<tr><th scope="row">{_word(each, i, hidden)}</th>{told}</tr>')
-        described = html.escape(f"Values by word and label, {as_plain(each.model)}")
+        described = html.escape(as_plain(f"Values by word and label: {who(each)}"))
         tables.append(
             f'<div class="tx-scroll tx-table" tabindex="0" role="region" aria-label="{described}"><table>'
-            f'<caption>{who}</caption><thead><tr><th scope="col">word</th>{head}</tr></thead>\n'
+            f'<caption>{_who(each)}</caption><thead><tr><th scope="col">word</th>{head}</tr></thead>\n'
             f"<tbody>{chr(10).join(rows)}</tbody></table></div>"
         )
     inner = f'<div class="tx-tables">{"".join(tables)}</div>'

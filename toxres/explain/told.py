@@ -15,13 +15,13 @@ ONE_SIGNED = frozenset({"attention", "lexicon", "random", "supervised"})
 """Methods whose values are shares or weights: none lowers a score."""
 
 MEANINGS = {
-    "attention": "A value is the word's share of the pooling's attention: the same for all labels, and no effect.",
+    "attention": "A value is the word's share of the pooling's attention: the same for all labels, and not an effect.",
     "integrated_gradients": "A value is what the word adds to the logit on the way from the baseline to the comment.",
     "gradient_x_input": "A value is what the word adds to the logit, judged by the slope at the comment alone.",
     "occlusion": "A value is how far the logit falls when the word is taken out (below zero: how far it rises).",
-    "lexicon": "A value is the word's weight in a word list; no model was asked.",
-    "random": "A value is drawn at random: the floor that a method has to beat.",
-    "supervised": "A value is how sure a head trained on marked spans is that the word belongs to one.",
+    "lexicon": "A value is 1 where the word is on a word list, else 0; the model is not asked why.",
+    "random": "A value is drawn at random between 0 and 1: the floor that a method has to beat.",
+    "supervised": "A value is the probability that people would mark the word as toxic, by a model of their marks.",
 }
 """What a value says, by method."""
 
@@ -119,6 +119,11 @@ def strongest(explanation: Explanation, label: str, n: int = 5) -> list[int]:
     return [int(i) for i in order if size[i] > 0]
 
 
+def who(explanation: Explanation) -> str:
+    """Model and method, as written: the method alone where there is no model."""
+    return ", ".join(filter(None, (explanation.model, METHODS[explanation.method])))
+
+
 def logit(explanation: Explanation, label: str) -> float:
     """The logit explained."""
     return float(explanation.scores[explanation.labels.index(label)]) if label in explanation.labels else math.nan
@@ -198,8 +203,7 @@ def plain_text(explanations: Sequence[Explanation], labels: Sequence[str] | None
             scale = scale_of(explanations, each.method, label)
             words, values = each.word_texts(), each.of(label)
             ranked = [f"{as_plain(words[i])} {scale.told(values[i])}" for i in strongest(each, label, n)]
-            who = f"{as_plain(each.model)}, {METHODS[each.method]}"
-            lines.append(
-                f"{as_plain(label)}, {who}: {score_text(each, label)}; {', '.join(ranked) or 'no word counts'}"
-            )
+            told = ", ".join(ranked) or "no word counts"
+            lines.append(f"{as_plain(label)}, {as_plain(who(each))}: {score_text(each, label)}; {told}")
+    lines += [f"Note, {as_plain(who(each))}: {as_plain(each.note)}" for each in explanations if each.note]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from toxres.plots.data import (
     rater_disagreement,
     upset_plot,
 )
+from toxres.plots.explanation import explanation_plot
 from toxres.plots.mechanism import focal_gradient, focal_loss, pooling_sketch
 from toxres.plots.style import BLUE_ORANGE, BLUES, MODEL_COLOURS, save_figure, use_style
 
@@ -23,6 +24,7 @@ __all__ = [
     "cardinality_bars",
     "cooccurrence",
     "cooccurrence_heatmap",
+    "explanation_plot",
     "focal_gradient",
     "focal_loss",
     "forest_plot",
