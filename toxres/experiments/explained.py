@@ -41,6 +41,7 @@ from toxres.experiments.explained_cells import (
     SOURCES,
     SPAN_MODEL,
     SPAN_SOURCES,
+    SPAN_START,
     WORK,
     Cell,
     MarkedPosts,
@@ -68,8 +69,10 @@ def checkpoint_of(model: str):
 
     folder = WORK / model
     if not is_trained(folder):
-        make = train_spans if model == SPAN_MODEL else functools.partial(train, model)
-        make(list(SPAN_SOURCES if model == SPAN_MODEL else SOURCES), "full", SEED, folder, resume=True, progress=False)
+        sources, make = SOURCES, functools.partial(train, model)
+        if model == SPAN_MODEL:
+            sources, make = SPAN_SOURCES, functools.partial(train_spans, init=checkpoint_of(SPAN_START).path)
+        make(list(sources), "full", SEED, folder, resume=True, progress=False)
     return load_checkpoint(folder)
 
 

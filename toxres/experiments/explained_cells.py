@@ -42,6 +42,9 @@ SPAN_MODEL = "spans"
 SOURCES = ("jigsaw", "civil_spans", "davidson")
 """What the classifiers are trained on, as `toxres train` does it; texts of official tests are in none."""
 
+SPAN_START = "custom"
+"""The classifier whose encoder the span model starts from."""
+
 SPAN_SOURCES = ("toxic_spans", "civil_spans")
 """What the span model is trained on: the train file of the task, and its raters one by one."""
 

@@ -33,11 +33,8 @@ from toxres.training.states import latest_state
 from toxres.training.trainer import build_trainer
 from toxres.training.work import claimed, has_key
 
-EPOCHS = 1
-"""Most passes over the posts by one run, whatever the preset says: raters agree too little to be learned by heart."""
-
-MEMBERS = 3
-"""Runs whose weights are averaged."""
+EPOCHS = 2
+"""Most passes over the posts, whatever the preset says: raters agree too little to be learned by heart."""
 
 SCALES = ("absolute", "highest")
 """How words may be measured by the rule that is tuned: by their probability, or as a share of the post's highest."""
@@ -54,7 +51,7 @@ def train_spans(
     out: str | Path = "build/checkpoints/spans",
     *,
     init: str | Path | None = None,
-    members: int = MEMBERS,
+    members: int = 1,
     resume: bool = False,
     replace: bool = False,
     save_steps: int | None = None,
@@ -62,11 +59,9 @@ def train_spans(
 ) -> Path:
     """Train a span model and write a checkpoint folder.
 
-    Every token learns the share of its characters that is marked, by binary cross-entropy. Several runs from one start,
-    which differ in the order of the posts and in dropout, are averaged weight by weight (Wortsman et al. 2022, "Model
-    soups"), as marks are noisy. The rule that makes spans of the words' probabilities is the one with the highest
-    character F1 on the first source's validation posts (`validation` in `run.json`). A finished run of the same
-    description at `out` is returned as it is.
+    Every token learns the share of its characters that is marked, by binary cross-entropy. The rule that makes spans of
+    the words' probabilities is the one with the highest character F1 on the first source's validation posts
+    (`validation` in `run.json`). A finished run of the same description at `out` is returned as it is.
 
     Args:
         sources: Out of `toxres.data.marked.MARKED_SOURCES`, the most important first.
@@ -76,7 +71,8 @@ def train_spans(
         out: The checkpoint folder to write. Work in progress stands beside it, in `<out>.partial`.
         init: A checkpoint to start from, instead of the preset's encoder: a transformer classifier, of which the
             encoder is taken, with its dropout, or a span model.
-        members: Runs that are averaged.
+        members: Runs from one start, which differ in the order of the posts and in dropout, whose weights are averaged
+            (Wortsman et al. 2022, "Model soups").
         resume: Go on with an interrupted run in `<out>.partial`; it ends with the weights an unbroken run has.
         replace: Replace what another run left at `out` or `<out>.partial`, instead of refusing.
         save_steps: Save a state to resume from every so many steps; None saves after each epoch.
