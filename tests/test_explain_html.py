@@ -257,9 +257,10 @@ def test_every_method_says_what_its_values_are():
 def test_a_note_is_shown_and_no_model_needs_no_name():
     explanation = made("you fool", labels=("toxic",), note="not <b>converged</b>", model="", method="lexicon")
     read = Read(fragment([explanation]))
-    assert read.of("p", "tx-note")[0]["text"] == "Note. not <b>converged</b>"
+    assert read.of("p", "tx-note")[0]["text"] == "Careful: not <b>converged</b>."
+    assert "converged" not in read.of("p", "tx-notes")[0]["text"], "it is told once"
     assert read.of("p", "tx-name")[0]["text"] == "word list"
-    assert "Note, word list: not <b>converged</b>" in plain_text([explanation]).splitlines()
+    assert "Careful, word list: not <b>converged</b>" in plain_text([explanation]).splitlines()
 
 
 def test_numbers_as_they_are_written():

@@ -145,7 +145,7 @@ def test_a_note_is_told_under_the_words():
     ax = explanation_plot([replace(made(), note="the integral did not converge " * 8, model="")], label="toxic")
     told = [text.get_text() for text in ax.texts]
     assert "word occlusion: 88.1% (logit +2.00)" in told
-    (first,) = [text for text in told if text.startswith("Note, word occlusion: the integral")]
+    (first,) = [text for text in told if text.startswith("Careful, word occlusion: the integral")]
     assert told.index(first) < len(told) - 1, "it takes several lines"
 
 

@@ -204,7 +204,7 @@ def _card(
         parts.append(f'<p class="tx-head" aria-hidden="true">{head}</p>')
         parts.append(f'<ol class="tx-strongest" role="list" aria-label="{head}">' + "".join(items) + "</ol>")
     if each.note:
-        parts.append(f'<p class="tx-note" role="note"><strong>Note.</strong> {as_html(each.note)}</p>')
+        parts.append(f'<p class="tx-note" role="note">Careful: {as_html(each.note)}.</p>')
     sentences = html.escape(" ".join(notes(each, label)))
     parts.append(f'<p class="tx-notes">{sentences}</p>\n</section>')
     return "\n".join(parts)

@@ -174,8 +174,6 @@ def notes(explanation: Explanation, label: str) -> list[str]:
         )
     elif math.isfinite(delta):
         told.append(f"Convergence delta {_delta(delta)}.")
-    if explanation.note:
-        told.append(f"Careful: {as_plain(explanation.note)}.")
     unread = int((~explanation.read).sum())
     if unread:
         told.append(f"The model read {len(explanation.words) - unread} of {len(explanation.words)} words.")
@@ -205,5 +203,5 @@ def plain_text(explanations: Sequence[Explanation], labels: Sequence[str] | None
             ranked = [f"{as_plain(words[i])} {scale.told(values[i])}" for i in strongest(each, label, n)]
             told = ", ".join(ranked) or "no word counts"
             lines.append(f"{as_plain(label)}, {as_plain(who(each))}: {score_text(each, label)}; {told}")
-    lines += [f"Note, {as_plain(who(each))}: {as_plain(each.note)}" for each in explanations if each.note]
+    lines += [f"Careful, {as_plain(who(each))}: {as_plain(each.note)}" for each in explanations if each.note]
     return "\n".join(lines)

@@ -165,7 +165,7 @@ def _ends_scale(explanations: tuple[Explanation, ...], i: int) -> bool:
 
 
 def _footnotes(explanations: tuple[Explanation, ...], width: float, size: float) -> list[str]:
-    told = [drawable(f"Note, {who(each)}: {each.note}") for each in explanations if each.note]
+    told = [drawable(f"Careful, {who(each)}: {each.note}") for each in explanations if each.note]
     if not all(each.read.all() for each in explanations):
         told.append("Dashed frame: a word that the model did not read.")
     text = explanations[0].text
