@@ -1,14 +1,21 @@
 """Identity-balanced comments: the same is said of every group, and nothing of the official tests' is."""
 
+import dataclasses
 import difflib
 import re
 
 import numpy as np
+import pandas as pd
 
+from toxres.checkpoint import load_checkpoint
+from toxres.config import FULL, SMOKE
 from toxres.data import load_comments, targets
 from toxres.data.balanced import DISGUISED, LABELS_OF, balanced_comments, frames, terms
 from toxres.data.official import load_official_texts
+from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.labels import LABELS
+from toxres.training import train
+from toxres.training.rows import select_rows
 
 
 def test_every_group_is_said_the_same_of():
@@ -73,3 +80,25 @@ def test_no_frame_is_an_official_templates_twin(data_dir):
                 matcher = difflib.SequenceMatcher(None, words, other, autojunk=False)
                 if matcher.real_quick_ratio() > 0.6 and matcher.quick_ratio() > 0.6:
                     assert matcher.ratio() <= 0.6, text
+
+
+def test_it_is_learned_beside_the_first_source_and_its_validation_frames_are_not():
+    preset = dataclasses.replace(FULL, max_rows=200)
+    rows = select_rows(["synthetic", "balanced"], preset)
+    own = rows.train[rows.train["source"] == "balanced"]
+    assert 0 < len(own) <= (rows.train["source"] == "synthetic").sum() == 200
+    assert not set(own["fold"]) & {TEST_FOLD, VALIDATION_FOLD}
+    few = select_rows(["synthetic", "balanced"], dataclasses.replace(preset, max_rows_auxiliary=50))
+    assert (few.train["source"] == "balanced").sum() == 50
+
+
+def test_a_first_stage_does_without_it(tmp_path):
+    write = pd.DataFrame({"id": range(8), "comment_text": [f"you {n} idiot" for n in range(8)], "toxic": [0, 1] * 4})
+    write.to_csv(tmp_path / "more.csv", index=False)
+    preset = dataclasses.replace(
+        SMOKE, max_rows=16, max_rows_auxiliary=16, max_steps=1, epochs=1, epochs_auxiliary=1, max_length=16
+    )
+    sources = ["synthetic", str(tmp_path / "more.csv"), "balanced"]
+    run = load_checkpoint(train("baseline", sources, preset, out=tmp_path / "out", progress=False)).run
+    assert [entry["name"] for entry in run["sources"]] == ["synthetic", "balanced"]
+    assert [entry["name"] for entry in run["initial"]["sources"]] == [sources[1]]

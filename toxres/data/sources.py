@@ -27,6 +27,8 @@ class Source:
         notes: What a reader should know about the raw files.
         load: Reads everything in the source: `load(data_dir) -> comments`.
         language: Of its comments.
+        beside: Trained on in one stage with the most important source and never more of it than of that one, instead of
+            in a stage before, whose lessons the last stage would wash out. Its validation fold is never trained on.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Source:
     notes: tuple[str, ...]
     load: Callable[[str | Path | None], pd.DataFrame]
     language: str = "English"
+    beside: bool = False
 
     def mapping_of_all(self) -> dict[str, str]:
         """Each of the six labels to how it is made, "unknown" where the source says nothing about it."""
@@ -147,7 +150,13 @@ SOURCES: Mapping[str, Source] = {
             },
             ("for training beside real comments, never alone; frames are disjoint across its splits",),
             load_balanced,
+            beside=True,
         ),
     )
 }
 """Every named source."""
+
+
+def is_beside(name: str) -> bool:
+    """Whether `name` is a named source that is trained on beside the most important one (see `Source.beside`)."""
+    return name in SOURCES and SOURCES[name].beside

@@ -9,6 +9,7 @@ import pandas as pd
 
 from toxres.config import Preset
 from toxres.data import load_comments
+from toxres.data.sources import is_beside
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.errors import InputError
 from toxres.labels import LABELS
@@ -46,8 +47,9 @@ def tested_rows(sources: Sequence[str] = SOURCES, most: int = MOST_TESTED) -> pd
 def validation_rows(run: Mapping) -> Validation:
     """Comments of fold 1 of every source of a run, without those that the model or its first stage was trained on.
 
-    A run trains on fold 1 of every source but its first, as far as its preset reads them: what is left of these is what
-    was not drawn. A comment whose near duplicate was trained on is left out too.
+    A run trains on fold 1 of every source but its first and those beside it, as far as its preset reads them: what is
+    left of these is what was not drawn. A comment whose near duplicate was trained on is left out too. A source that is
+    `beside` (`toxres.data.sources.Source`) gives at most as many comments as the first.
 
     Args:
         run: What `run.json` of the checkpoint says.
@@ -68,6 +70,8 @@ def validation_rows(run: Mapping) -> Validation:
         fold = comments[comments["fold"] == VALIDATION_FOLD]
         kept = fold[~fold["cluster"].isin(seen)]
         left_out[source] = len(fold) - len(kept)
+        if is_beside(source):
+            kept = kept.sample(min(len(kept), len(frames[0])), random_state=0).sort_index()
         frames.append(_named(kept, source))
     return Validation(pd.concat(frames, ignore_index=True), left_out)
 

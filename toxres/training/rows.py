@@ -9,6 +9,7 @@ import pandas as pd
 
 from toxres.config import Preset
 from toxres.data import drop_overlap, load_comments, ninety_ten, targets
+from toxres.data.sources import is_beside
 from toxres.data.splits import OFFICIAL_FOLD, TEST_FOLD, VALIDATION_FOLD, compute_folds
 from toxres.data.tasks import need_two_classes, with_task
 from toxres.errors import InputError
@@ -57,8 +58,9 @@ def select_rows(
     """The rows of one run.
 
     The first source gives validation rows and all folds but the test fold; every further source gives all its folds but
-    its own test fold. Comments that stand in an official test file are in no fold, and comments of further sources that
-    duplicate one of the first source's test or validation rows are dropped.
+    its own test fold; a source that is `beside` (see `toxres.data.sources.Source`) also keeps its validation fold out,
+    and gives at most as many comments as the first. Comments that stand in an official test file are in no fold, and
+    comments of further sources that duplicate one of the first source's test or validation rows are dropped.
 
     Args:
         sources: Names or CSV files, the most important first.
@@ -99,7 +101,11 @@ def select_rows(
     for name in sources[1:]:
         auxiliary = _with_folds(with_task(load_comments(name), task, name, need=need_labels), task)
         auxiliary = auxiliary[auxiliary["fold"] != TEST_FOLD]
-        frames.append(_limit(drop_overlap(auxiliary, kept_out), preset.max_rows_auxiliary, seed))
+        most = preset.max_rows_auxiliary
+        if is_beside(name):
+            auxiliary = auxiliary[auxiliary["fold"] != VALIDATION_FOLD]
+            most = len(frames[0]) if most is None else min(most, len(frames[0]))
+        frames.append(_limit(drop_overlap(auxiliary, kept_out), most, seed))
     for name in held_out:
         other = load_comments(name, keep_official=True)
         frames = [drop_overlap(frame, other) for frame in frames]

@@ -19,6 +19,7 @@ from toxres.config import Preset, Recipe, get_preset, get_recipe
 from toxres.data import targets
 from toxres.data.batching import CommentDataset
 from toxres.data.documents import Corpus
+from toxres.data.sources import is_beside
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.errors import InputError
 from toxres.evaluation.arrays import to_probs
@@ -78,8 +79,8 @@ def train(
     """Train a recipe and write a checkpoint folder.
 
     A finished run of the same description at `out` is returned as it is. A preset with `epochs_auxiliary` trains first
-    on all sources but the first, then on the first alone. A recipe with a language model first learns one from the
-    training comments of all sources, in `<out>.language_model`.
+    on all sources but the first, then on the first and those that are `beside` it (see `toxres.data.sources.Source`). A
+    recipe with a language model first learns one from the training comments of all sources, in `<out>.language_model`.
 
     Args:
         recipe: A recipe or its name.
@@ -140,11 +141,12 @@ def train(
                     resume=resume, replace=replace, progress=progress,
                 )  # fmt: skip
             learned = describe_language_model(language_model)
-    if preset.epochs_auxiliary and len(sources) > 1 and init is None and recipe.family == "transformer":
+    auxiliary = [name for name in sources[1:] if not is_beside(name)]
+    if preset.epochs_auxiliary and auxiliary and init is None and recipe.family == "transformer":
         first = dataclasses.replace(
             preset, epochs=preset.epochs_auxiliary, epochs_auxiliary=0, max_rows=preset.max_rows_auxiliary
         )
-        auxiliary, sources = sources[1:], sources[:1]
+        sources = [name for name in sources if name not in auxiliary]
         if taken:
             # A finished run is returned even if its first stage is gone: what that was can be told without it.
             fold = None if preset.split == "90/10" else TEST_FOLD
