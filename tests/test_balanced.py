@@ -10,12 +10,12 @@ import pandas as pd
 from toxres.checkpoint import load_checkpoint
 from toxres.config import FULL, SMOKE
 from toxres.data import load_comments, targets
-from toxres.data.balanced import DISGUISED, LABELS_OF, balanced_comments, frames, terms
+from toxres.data.balanced import DISGUISED, LABELS_OF, balanced_comments, frames, others, terms
 from toxres.data.official import load_official_texts
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.labels import LABELS
 from toxres.training import train
-from toxres.training.rows import select_rows
+from toxres.training.rows import MOST_BESIDE, select_rows
 
 
 def test_every_group_is_said_the_same_of():
@@ -25,6 +25,13 @@ def test_every_group_is_said_the_same_of():
     assert set(counts.index) == set(terms()["people"]) and counts.nunique() == 1
     hateful = named.groupby("term")["identity_hate"].mean()
     assert hateful.nunique() == 1 and 0.4 < hateful.iloc[0] < 0.6, "a group's name says nothing of the label"
+
+
+def test_abuse_of_others_is_as_frequent_as_that_of_a_group():
+    comments = load_comments("balanced")
+    sizes = comments.groupby(["case", "term"]).size().groupby("case").size()
+    assert all(0.8 * len(terms()) <= len(names) <= len(terms()) for names in others().values())
+    assert sizes["trade"] == sizes["individual"] == 1 and sizes["contempt"] == len(terms())
 
 
 def test_labels_follow_from_the_kind_of_frame():
@@ -38,6 +45,7 @@ def test_labels_follow_from_the_kind_of_frame():
 
 
 def test_no_frame_is_in_two_splits():
+    assert list(frames()) == ["case", "kind", "text", "split", "frame"], "a stray quote would make more columns"
     assert not frames().duplicated("text").any()
     assert set(frames()["split"]) == {"train", "validation", "test"}
     per_case = frames().groupby("case")["split"].nunique()
@@ -50,7 +58,7 @@ def test_some_are_disguised_and_all_are_drawn_by_the_seed():
     plain = {
         (frame["text"].format(**term)).lower()
         for frame in frames().to_dict("records")
-        if "{object}" not in frame["text"] and "{trade}" not in frame["text"]
+        if not any(f"{{{slot}}}" in frame["text"] for slot in others())
         for term in terms().to_dict("records")
     }
     named = first[first["term"] != ""]
@@ -86,7 +94,7 @@ def test_it_is_learned_beside_the_first_source_and_its_validation_frames_are_not
     preset = dataclasses.replace(FULL, max_rows=200)
     rows = select_rows(["synthetic", "balanced"], preset)
     own = rows.train[rows.train["source"] == "balanced"]
-    assert 0 < len(own) <= (rows.train["source"] == "synthetic").sum() == 200
+    assert (rows.train["source"] == "synthetic").sum() == 200 and len(own) == 200 * MOST_BESIDE
     assert not set(own["fold"]) & {TEST_FOLD, VALIDATION_FOLD}
     few = select_rows(["synthetic", "balanced"], dataclasses.replace(preset, max_rows_auxiliary=50))
     assert (few.train["source"] == "balanced").sum() == 50

@@ -16,6 +16,9 @@ from toxres.errors import InputError
 from toxres.labels import LABELS
 from toxres.tasks import TOXICITY, Task
 
+MOST_BESIDE = 2
+"""A source that is `beside` the first gives at most so many times as many training comments."""
+
 
 class TrainingRows(NamedTuple):
     """The comments of one run.
@@ -59,8 +62,9 @@ def select_rows(
 
     The first source gives validation rows and all folds but the test fold; every further source gives all its folds but
     its own test fold; a source that is `beside` (see `toxres.data.sources.Source`) also keeps its validation fold out,
-    and gives at most as many comments as the first. Comments that stand in an official test file are in no fold, and
-    comments of further sources that duplicate one of the first source's test or validation rows are dropped.
+    and gives at most `MOST_BESIDE` times as many comments as the first. Comments that stand in an official test file
+    are in no fold, and comments of further sources that duplicate one of the first source's test or validation rows are
+    dropped.
 
     Args:
         sources: Names or CSV files, the most important first.
@@ -104,7 +108,8 @@ def select_rows(
         most = preset.max_rows_auxiliary
         if is_beside(name):
             auxiliary = auxiliary[auxiliary["fold"] != VALIDATION_FOLD]
-            most = len(frames[0]) if most is None else min(most, len(frames[0]))
+            beside = MOST_BESIDE * len(frames[0])
+            most = beside if most is None else min(most, beside)
         frames.append(_limit(drop_overlap(auxiliary, kept_out), most, seed))
     for name in held_out:
         other = load_comments(name, keep_official=True)

@@ -18,9 +18,6 @@ from toxres.perturb import perturb
 SPLITS = ("test", "validation", "train", "train", "train")
 """Split of each case's first, second, ... frame, and so on again."""
 
-OBJECTS = ("early trains", "wet socks", "spam mail", "this printer", "lukewarm tea", "Monday meetings", "black mould")
-TRADES = ("estate agents", "parking wardens", "bankers", "referees", "landlords", "journalists", "consultants")
-
 DISGUISED = 0.15
 """Share of comments whose letters are partly obfuscated."""
 
@@ -51,6 +48,19 @@ def terms() -> pd.DataFrame:
     return pd.DataFrame(_rows("terms.csv"))
 
 
+@functools.cache
+def others() -> dict[str, tuple[str, ...]]:
+    """What is no group that hate is aimed at, by slot: things, people of a trade or hobby, and single persons.
+
+    About as many of each as there are groups, so that abuse of them is as frequent.
+    """
+    rows = _rows("others.csv")
+    return {
+        slot: tuple(row["text"] for row in rows if row["slot"] == slot)
+        for slot in dict.fromkeys(row["slot"] for row in rows)
+    }
+
+
 def balanced_comments(seed: int = 0) -> pd.DataFrame:
     """Every frame with every term that fits it, a share of them disguised.
 
@@ -76,7 +86,7 @@ def balanced_comments(seed: int = 0) -> pd.DataFrame:
 
 def _fillings(text: str) -> list[tuple[str, dict[str, str]]]:
     """Names and values of what can stand in a frame's slot."""
-    for slot, values in (("object", OBJECTS), ("trade", TRADES)):
+    for slot, values in others().items():
         if f"{{{slot}}}" in text:
             return [("", {slot: value}) for value in values]
     if "{" not in text:
