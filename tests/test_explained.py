@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from helpers.explanations import explained as explanation
 
+from toxres.config import FULL
 from toxres.errors import InputError
 from toxres.experiments import explained, explained_cells, explained_summary, explained_told
 from toxres.experiments.explained_cells import ALONE, Cell, cells
@@ -89,7 +90,12 @@ def lab(monkeypatch, bare_data, tmp_path):
 
 def test_attention_is_explained_of_models_that_pool_by_it_and_controls_are_marked_once():
     every = cells([ALONE, *explained_cells.MODELS])
-    assert {cell.model for cell in every if cell.method == "attention"} == {"custom", "attention_bce"}
+    assert {cell.model for cell in every if cell.method == "attention"} == {
+        "custom", "attention_bce", "attention_shallow",
+    }  # fmt: skip
+    recipe, preset = explained_cells.settings_of("attention_shallow")
+    assert (recipe, preset.encoder, preset.freeze_embeddings) == ("attention_bce", "minilm:1", False)
+    assert explained_cells.settings_of("custom") == ("custom", FULL)
     assert {cell.method for cell in every if cell.model == ALONE} == set(explained_cells.CONTROLS)
     assert [cell.name for cell in every if cell.marks and cell.method == "lexicon"] == ["none-lexicon"]
     assert not any(cell.faithful for cell in every if cell.model == ALONE)

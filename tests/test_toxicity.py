@@ -283,6 +283,20 @@ def test_encoder_dropout_can_be_set(tmp_path):
         assert [getattr(config, field) for field in fields] == [0.3, 0.3]
 
 
+def test_encoder_can_be_cut_to_its_first_layers():
+    torch.manual_seed(0)
+    whole = load_encoder("tiny").model
+    for count in (0, 1):
+        torch.manual_seed(0)
+        model = load_encoder(f"tiny:{count}").model
+        assert len(model.encoder.layer) == model.config.num_hidden_layers == count
+        ids = torch.tensor([[101, 2017, 102]])
+        states = whole.eval()(ids, output_hidden_states=True).hidden_states
+        torch.testing.assert_close(model.eval()(ids).last_hidden_state, states[count])
+    with pytest.raises(InputError, match="'tiny:9': has 2 layers"):
+        load_encoder("tiny:9")
+
+
 def test_tiny_encoder_is_seeded_by_torch():
     weights = []
     for seed in (0, 0, 1):

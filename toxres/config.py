@@ -84,7 +84,8 @@ class Preset:
 
     Attributes:
         name: What `--preset` and `TOXRES_PRESET` call it.
-        encoder: "minilm" (embedded), "tiny" (random, for tests), a folder, or a name on the hub.
+        encoder: "minilm" (embedded), "tiny" (random, for tests), a folder, or a name on the hub; "minilm:1" keeps the
+            first layer alone.
         max_rows: Most training comments a source; None is all of them.
         max_rows_auxiliary: Most training comments from each source after the first; None is all of them.
         epochs: Passes over the training comments.

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from toxres.config import FULL
 from toxres.errors import InputError
 from toxres.evaluation.faithfulness import measure_faithfulness
 from toxres.evaluation.rationales import (
@@ -39,6 +40,7 @@ from toxres.experiments.explained_cells import (
     RESULTS,
     SEED,
     SOURCES,
+    SPAN_MEMBERS,
     SPAN_MODEL,
     SPAN_SOURCES,
     SPAN_START,
@@ -50,6 +52,7 @@ from toxres.experiments.explained_cells import (
     is_trained,
     planted_posts,
     scored_posts,
+    settings_of,
     toxic_comments,
     tuning_posts,
 )
@@ -69,10 +72,14 @@ def checkpoint_of(model: str):
 
     folder = WORK / model
     if not is_trained(folder):
-        sources, make = SOURCES, functools.partial(train, model)
         if model == SPAN_MODEL:
-            sources, make = SPAN_SOURCES, functools.partial(train_spans, init=checkpoint_of(SPAN_START).path)
-        make(list(sources), "full", SEED, folder, resume=True, progress=False)
+            start = checkpoint_of(SPAN_START).path
+            train_spans(
+                list(SPAN_SOURCES), FULL, SEED, folder, init=start, members=SPAN_MEMBERS, resume=True, progress=False
+            )
+        else:
+            recipe, preset = settings_of(model)
+            train(recipe, list(SOURCES), preset, SEED, folder, resume=True, progress=False)
     return load_checkpoint(folder)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from toxres.config import get_recipe
+from toxres.config import FULL, Preset, get_recipe
 from toxres.data import load_comments
 from toxres.data.duplicates import normalise_for_duplicates
 from toxres.data.spans import load_toxic_spans
@@ -24,8 +24,15 @@ WORK = ROOT / "build" / "experiments" / "explained"
 LABEL = "toxic"
 SEED = 0
 
-MODELS = ("custom", "attention_bce", "baseline", "cls_bce", "cls_focal", "ulmfit")
-"""Classifiers whose scores are explained, recipes all; `ulmfit` takes part where its checkpoint is there."""
+MODELS = ("custom", "attention_bce", "attention_shallow", "baseline", "cls_bce", "cls_focal", "ulmfit")
+"""Classifiers whose scores are explained: recipes and `VARIANTS`; `ulmfit` takes part where its checkpoint is there."""
+
+VARIANTS = {"attention_shallow": ("attention_bce", {"encoder": "minilm:1", "freeze_embeddings": False})}
+"""Models that are a recipe trained with other settings than the preset's.
+
+`attention_shallow` pools over one layer: its tokens have looked at each other once, so a weight on a token is a weight
+on little else than its word. With one layer to learn in, its embeddings learn too.
+"""
 
 MADE_BY_HAND = ("ulmfit",)
 """Models that take so long to train that the experiment does not do it unasked."""
@@ -44,6 +51,9 @@ SOURCES = ("jigsaw", "civil_spans", "davidson")
 
 SPAN_START = "custom"
 """The classifier whose encoder the span model starts from."""
+
+SPAN_MEMBERS = 3
+"""Runs whose weights are averaged into the span model."""
 
 SPAN_SOURCES = ("toxic_spans", "civil_spans")
 """What the span model is trained on: the train file of the task, and its raters one by one."""
@@ -132,7 +142,13 @@ def cells(models: Sequence[str] | None = None, methods: Sequence[str] | None = N
 def _can_be(model: str, method: str) -> bool:
     if model == ALONE:
         return method in CONTROLS
-    return method != "attention" or get_recipe(model).pooling == "attention"
+    return method != "attention" or get_recipe(settings_of(model)[0]).pooling == "attention"
+
+
+def settings_of(model: str) -> tuple[str, Preset]:
+    """The recipe and preset that a model is trained with."""
+    recipe, changes = VARIANTS.get(model, (model, {}))
+    return recipe, dataclasses.replace(FULL, **changes)
 
 
 def is_trained(folder: Path) -> bool:

