@@ -18,7 +18,7 @@ from toxres.config import FULL, TFIDF
 from toxres.data import load_comments
 from toxres.errors import InputError
 from toxres.evaluation.hatecheck import PUBLISHED
-from toxres.experiments import errors, errors_labels, errors_rows, errors_summary, errors_told, errors_where
+from toxres.experiments import errors, errors_fix, errors_labels, errors_rows, errors_summary, errors_told, errors_where
 from toxres.files import ROOT, read_json
 from toxres.labels import LABELS
 from toxres.training import run as training
@@ -32,7 +32,7 @@ def tables() -> dict[str, pd.DataFrame]:
     """Two sources of 700 synthetic comments each; every toxic one counts as hate, so that there is enough of it."""
     whole = load_comments("synthetic")
     order = np.random.default_rng(0).permutation(len(whole))
-    found = {}
+    found = {"balanced": load_comments("balanced")}
     for source, rows in (("jigsaw", order[:700]), ("civil_spans", order[700:1_400])):
         found[source] = (
             whole.iloc[np.sort(rows)].reset_index(drop=True).assign(identity_hate=lambda frame: frame["toxic"])
@@ -89,7 +89,8 @@ def checkpoints(tmp_path, data, monkeypatch):
     monkeypatch.setattr(errors_rows.tested_rows, "__defaults__", (("jigsaw", "civil_spans"), 60))
     folder = tmp_path / "checkpoints"
     training.train(TFIDF, ["jigsaw", "civil_spans"], SETTINGS, 0, folder / "tfidf", progress=False)
-    shutil.copytree(folder / "tfidf", folder / "custom")
+    for name in ("custom", "custom_balanced"):
+        shutil.copytree(folder / "tfidf", folder / name)
     return folder
 
 
@@ -120,8 +121,11 @@ def test_validation_comments_were_not_trained_on(checkpoints, tables):
     rows = found.comments.assign(plain=found.comments["id"].str.split(":", n=1).str[1])
     for source, part in rows.groupby("source"):
         folds = tables[source].set_index("id")["fold"]
-        assert (folds.loc[part["plain"]] == 1).all() and not set(part["plain"]) & trained[source]
-        assert len(part) == (folds == 1).sum() - found.left_out[source]
+        assert (folds.loc[part["plain"]] == 1).all() and not set(part["plain"]) & trained.get(source, set())
+        if source == errors_rows.BALANCED:
+            assert len(part) == (rows["source"] == "jigsaw").sum(), "as many as of the first"
+        else:
+            assert len(part) == (folds == 1).sum() - found.left_out[source]
     assert found.left_out["jigsaw"] == 0 < found.left_out["civil_spans"]
     with pytest.raises(InputError, match="not those the checkpoint was trained on"):
         errors_rows.trained_ids(run | {"rows_sha256": "0" * 64})
@@ -151,8 +155,9 @@ def test_a_model_without_a_checkpoint_says_how_to_make_it(tmp_path):
 def test_scores_summary_sentences_and_figures(checkpoints, oof, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(errors_summary, "MIN_MENTIONS", 1)
     results = tmp_path / "results" / "errors"
-    assert errors.continue_experiment(["tfidf", "custom"], checkpoints, results) == ["tfidf", "custom"]
-    assert errors.continue_experiment(["tfidf", "custom"], checkpoints, results) == []
+    names = ["tfidf", "custom", "custom_balanced"]
+    assert errors.continue_experiment(names, checkpoints, results) == names
+    assert errors.continue_experiment(names, checkpoints, results) == []
     texts = {text for source in ("jigsaw", "civil_spans") for text in errors_rows.load_comments(source)["text"]}
     written = "".join(path.read_text(encoding="utf-8") for path in results.iterdir())
     assert not any(text in written for text in texts) and "vermin" not in written and str(tmp_path) not in written
@@ -172,8 +177,10 @@ def test_scores_summary_sentences_and_figures(checkpoints, oof, tmp_path, monkey
     decision = errors_summary.HateDecision(**found["hatecheck"]["models"]["tfidf"]["decision"])
     decided = decision.decide(probs[list(LABELS)].to_numpy())
     assert overall["hateful"]["hits"] == decided[::2].sum()
-    (pair,) = found["hatecheck"]["comparisons"]
-    assert (pair["a"], pair["b"]) == ("custom", "tfidf") and pair["parts"]["total"]["difference"] == 0
+    pairs = {(pair["a"], pair["b"]): pair["parts"]["total"] for pair in found["hatecheck"]["comparisons"]}
+    assert pairs.keys() == {("custom", "tfidf"), ("custom_balanced", "custom")}
+    assert all(pair["difference"] == 0 for pair in pairs.values())
+    check_fix(found, probs)
     figures = read_json(headline)
     assert figures["hatecheck.custom.total"] == overall["total"]["accuracy"]
     assert figures["madlibs.tfidf.auc"] == found["madlibs"]["models"]["tfidf"]["auc"]["overall"]
@@ -188,6 +195,27 @@ def test_scores_summary_sentences_and_figures(checkpoints, oof, tmp_path, monkey
     draw(found)
 
 
+def check_fix(found: dict, probs: pd.DataFrame) -> None:
+    """Two models that are one differ by the comments alone that their decision is chosen on."""
+    fix = found["fix"]
+    before, anew, other, after = fix["steps"]
+    assert [step["model"] for step in fix["steps"]] == ["custom", "custom", "custom_balanced", "custom_balanced"]
+    assert before["rows"] == other["rows"] < anew["rows"] == after["rows"]
+    assert before["overall"] == other["overall"] and anew["overall"] == after["overall"]
+    gain = after["overall"]["total"]["accuracy"] - before["overall"]["total"]["accuracy"]
+    assert fix["hatecheck"]["total"]["difference"] == pytest.approx(gain)
+    own = found["hatecheck"]["models"]["custom_balanced"]
+    assert after["rule"] == own["decision"]["rule"] and after["overall"] == own["overall"]
+    sets = {row["set"] for row in fix["costs"]}
+    assert sets == {"jigsaw, validation", "jigsaw, test", "civil_spans, test"}
+    assert all(row["difference"] == 0 for row in fix["costs"])
+    table = errors_fix.cost_table(fix, "auroc", "toxic")
+    assert set(table.index) == sets and (table["score_a"] == table["score_b"]).all()
+    told = errors_told.fix_told(found)
+    assert any("change HateCheck's all cases by" in sentence for sentence in told)
+    assert not errors_told.fix_told(found | {"fix": None})
+
+
 def draw(found: dict) -> None:
     """Every figure of the summary, drawn from what it holds."""
     from toxres.plots import errors as plots
@@ -197,15 +225,17 @@ def draw(found: dict) -> None:
     models = found["hatecheck"]["models"]
     tables = {name: frame(one["functionality"]) for name, one in models.items()}
     matrix = hatecheck.functionality_matrix(tables)
-    assert list(matrix)[:2] == ["tfidf", "custom"] and set(list(matrix)[2:]) < set(PUBLISHED)
-    ax = hatecheck.functionality_heatmap(matrix, ours=2, origin="tests")
+    assert list(matrix)[:3] == list(models) and set(list(matrix)[3:]) < set(PUBLISHED)
+    ax = hatecheck.functionality_heatmap(matrix, ours=3, origin="tests")
     shown = {text.get_text() for text in ax.texts}
     assert f"{100 * tables['tfidf']['accuracy'].iloc[0]:.0f}" in shown
     cells = frame(models["custom"]["cells"], ["functionality", "target"])
     assert list(hatecheck.group_matrix(cells)) == ["Martians", "Venusians"]
     overall = {name: frame(one["overall"]) for name, one in models.items()}
     ax = hatecheck.system_dots(overall, found["hatecheck"]["always_hateful"])
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["TF-IDF", "custom", *PUBLISHED, "always hateful"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "TF-IDF", "custom", "custom, balanced", *PUBLISHED, "always hateful",
+    ]  # fmt: skip
     madlibs = {name: frame(one["terms"]) for name, one in found["madlibs"]["models"].items()}
     fig = identity.bias_dots(madlibs, {term: found["kinds"][term] for term in madlibs["tfidf"].index}, origin="tests")
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["gay", "deaf", "old"]

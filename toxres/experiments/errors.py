@@ -3,9 +3,10 @@
 `python -m toxres.experiments.errors [--models baseline,custom,tfidf]` scores HateCheck, all of madlibs, neutral
 sentences about people, test comments of every source and the validation comments that the decision "hateful or not" is
 chosen on. It takes the checkpoints of `build/experiments/explained/<model>`, which `toxres train MODEL --source
-jigsaw,civil_spans,davidson --preset full --seed 0 --out ...` makes; TF-IDF is trained here. Probabilities go by id, no
-text, to `data/results/errors`; a model whose record stands there for the same checkpoint is done. `--labels` checks
-what the search for wrong labels is worth, and `--summary` writes `data/results/errors.json` and the headline figures.
+jigsaw,civil_spans,davidson --preset full --seed 0 --out ...` makes (for `custom_balanced` the recipe `custom`, with the
+source `balanced` added); TF-IDF is trained here. Probabilities go by id, no text, to `data/results/errors`; a model
+whose record stands there for the same checkpoint is done. `--labels` checks what the search for wrong labels is worth,
+and `--summary` writes `data/results/errors.json` and the headline figures.
 """
 
 import argparse
@@ -22,14 +23,19 @@ from toxres.config import FULL
 from toxres.data.functional import load_hatecheck, load_madlibs
 from toxres.data.identity_terms import neutral_statements
 from toxres.errors import InputError
-from toxres.experiments.errors_rows import SOURCES, tested_rows, validation_rows
+from toxres.experiments.errors_rows import BALANCED, SOURCES, tested_rows, validation_rows
 from toxres.files import ROOT, atomic_path, read_json, write_json
 from toxres.labels import LABELS
 from toxres.results import current_commit
 
 RESULTS = ROOT / "data" / "results" / "errors"
 CHECKPOINTS = ROOT / "build" / "experiments" / "explained"
-MODELS = ("tfidf", "baseline", "custom")
+MODELS = ("tfidf", "baseline", "custom", "custom_balanced")
+"""`custom_balanced` is `custom` that learned balanced comments too: what the findings of the others changed."""
+
+TRAINED_AS = {"custom_balanced": ("custom", (*SOURCES, BALANCED))}
+"""Recipe and sources of models that are not a recipe trained on `SOURCES`."""
+
 PARTS = ("hatecheck", "statements", "validation", "tested", "madlibs")
 """What is scored; each has a file `<model>-<part>.csv`."""
 
@@ -47,13 +53,14 @@ def open_checkpoint(name: str, folder: Path = CHECKPOINTS) -> Checkpoint:
         InputError: There is none.
     """
     path = folder / name
+    recipe, sources = TRAINED_AS.get(name, (name, SOURCES))
     if name == "tfidf" and not path.exists():
         from toxres.training import train
 
         train(name, SOURCES, FULL, 0, path, resume=True, progress=False)
     if not path.is_dir():
         raise InputError(
-            f"{path}: no checkpoint of {name!r}; run `toxres train {name} --source {','.join(SOURCES)} "
+            f"{path}: no checkpoint of {name!r}; run `toxres train {recipe} --source {','.join(sources)} "
             f"--preset full --seed 0 --out {path}` first"
         )
     checkpoint = load_checkpoint(path)

@@ -9,7 +9,6 @@ import pandas as pd
 
 from toxres.config import Preset
 from toxres.data import load_comments
-from toxres.data.sources import is_beside
 from toxres.data.splits import TEST_FOLD, VALIDATION_FOLD
 from toxres.errors import InputError
 from toxres.labels import LABELS
@@ -17,6 +16,9 @@ from toxres.training.rows import TrainingRows, select_rows
 
 SOURCES = ("jigsaw", "civil_spans", "davidson")
 """What the models are trained on, validated on and tested on; each its own folds."""
+
+BALANCED = "balanced"
+"""The source whose validation frames every decision is chosen on, beside real comments; none is ever trained on."""
 
 MOST_TESTED = 2_400
 """Comments of a source's test fold that are scored, drawn at random where there are more."""
@@ -47,9 +49,9 @@ def tested_rows(sources: Sequence[str] = SOURCES, most: int = MOST_TESTED) -> pd
 def validation_rows(run: Mapping) -> Validation:
     """Comments of fold 1 of every source of a run, without those that the model or its first stage was trained on.
 
-    A run trains on fold 1 of every source but its first and those beside it, as far as its preset reads them: what is
-    left of these is what was not drawn. A comment whose near duplicate was trained on is left out too. A source that is
-    `beside` (`toxres.data.sources.Source`) gives at most as many comments as the first.
+    A run trains on fold 1 of every source but its first, as far as its preset reads them: what is left of these is what
+    was not drawn. A comment whose near duplicate was trained on is left out too. Of the balanced comments, whose fold 1
+    no run trains on, there are as many as of the first source, whether the run learned others of them or not.
 
     Args:
         run: What `run.json` of the checkpoint says.
@@ -59,10 +61,8 @@ def validation_rows(run: Mapping) -> Validation:
     """
     trained = trained_ids(run)
     frames, left_out = [], {}
-    for entry in run["sources"] if not run.get("initial") else [*run["sources"], *run["initial"]["sources"]]:
-        source = entry["name"]
-        if source in left_out:
-            continue
+    entries = [*run["sources"], *(run.get("initial") or {}).get("sources", ())]
+    for source in dict.fromkeys([*(entry["name"] for entry in entries), BALANCED]):
         comments = load_comments(source)
         if "cluster" not in comments:
             raise InputError(f"{source}: has no folds, so nothing of it is known to be unseen; take a named source")
@@ -70,7 +70,7 @@ def validation_rows(run: Mapping) -> Validation:
         fold = comments[comments["fold"] == VALIDATION_FOLD]
         kept = fold[~fold["cluster"].isin(seen)]
         left_out[source] = len(fold) - len(kept)
-        if is_beside(source):
+        if source == BALANCED:
             kept = kept.sample(min(len(kept), len(frames[0])), random_state=0).sort_index()
         frames.append(_named(kept, source))
     return Validation(pd.concat(frames, ignore_index=True), left_out)

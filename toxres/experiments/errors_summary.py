@@ -16,14 +16,14 @@ from toxres.evaluation.hatecheck import always_hateful, compare_hatecheck, score
 from toxres.evaluation.hateful import HateDecision, choose_decision
 from toxres.evaluation.identity import bias_summary, bias_table, false_positives
 from toxres.evaluation.metrics import auroc
-from toxres.experiments import errors
+from toxres.experiments import errors, errors_fix, errors_where
 from toxres.experiments.errors_rows import is_hateful
 from toxres.experiments.errors_where import label_errors, out_of_fold_disagreement, records, tested_disagreement
 from toxres.files import read_json, write_json
 from toxres.labels import LABELS
 from toxres.results import HEADLINE, current_commit, update_headline
 
-PAIRS = (("custom", "baseline"), ("baseline", "tfidf"), ("custom", "tfidf"))
+PAIRS = (("custom_balanced", "custom"), ("custom", "baseline"), ("baseline", "tfidf"), ("custom", "tfidf"))
 """Models that are compared on HateCheck, the first minus the second."""
 
 MIN_MENTIONS = 25
@@ -179,6 +179,37 @@ def civil_figures(scores: Mapping[str, Scored], n_resamples: int = 1_000) -> dic
     return found
 
 
+def fix_figures(scores: Mapping[str, Scored], n_resamples: int = 1_000) -> dict | None:
+    """What balanced comments changed: HateCheck step by step, and the cost on comments that people wrote."""
+    pair = {name: scores[name] for name in (errors_fix.BEFORE, errors_fix.AFTER) if name in scores}
+    if len(pair) < 2:
+        return None
+    cases = load_hatecheck()
+    validation = {
+        name: (_comments(one.probs["validation"].index, name), one.probs["validation"].to_numpy())
+        for name, one in pair.items()
+    }
+    hatecheck = {name: one.probs["hatecheck"].to_numpy() for name, one in pair.items()}
+    found: dict = {"before": errors_fix.BEFORE, "after": errors_fix.AFTER}
+    found["steps"] = errors_fix.steps(cases, validation, hatecheck)
+    found["hatecheck"] = errors_fix.against_before(cases, validation, hatecheck)
+    found["costs"] = []
+    for part, begins in (("validation", errors_fix.VALIDATED), ("tested", "")):
+        tables = {name: one.probs[part] for name, one in pair.items()}
+        tables = {name: table[table.index.str.startswith(begins)] for name, table in tables.items()}
+        first, second = tables.values()
+        _need_rows(errors_fix.AFTER, part, second.index, first.index)
+        comments = _comments(first.index, errors_fix.BEFORE)
+        rows = errors_fix.costs(
+            comments.assign(source=comments["id"].str.split(":").str[0]),
+            {name: table.to_numpy() for name, table in tables.items()},
+            n_resamples,
+        )
+        what = "validation" if part == "validation" else "test"
+        found["costs"] += [row | {"set": f"{row['source']}, {what}"} for row in rows]
+    return found
+
+
 def summarise(
     results: Path = errors.RESULTS, path: Path | None = None, headline: Path = HEADLINE, n_resamples: int = 500
 ) -> dict:
@@ -205,6 +236,7 @@ def summarise(
         "civil": civil_figures(scores, 2 * n_resamples),
         "disagreement": {"oof": out_of_fold_disagreement()} | _tested(scores),
         "label_errors": label_errors() | {"check": read_json(check) if check.is_file() else None},
+        "fix": fix_figures(scores, 2 * n_resamples),
         "kinds": {name: term.kind for name, term in TERMS.items()},
         "run": {
             "commit": current_commit(),
@@ -224,12 +256,12 @@ def summarise(
 
 def _tested(scores: Mapping[str, Scored]) -> dict:
     """Disagreement on the test comments that all models have scored."""
-    tables = {name: one.probs["tested"] for name, one in scores.items()}
+    tables = {name: one.probs["tested"] for name, one in scores.items() if name in errors_where.MODELS}
     first = next(iter(tables.values()))
     for name, table in tables.items():
         _need_rows(name, "tested", table.index, first.index)
     comments = _comments(first.index, next(iter(tables)))
-    thresholds = {name: [one.record["thresholds"][label] for label in LABELS] for name, one in scores.items()}
+    thresholds = {name: [scores[name].record["thresholds"][label] for label in LABELS] for name in tables}
     probs = {name: table.to_numpy() for name, table in tables.items()}
     return {"tested": tested_disagreement(comments, targets(comments).astype(float), probs, thresholds)}
 

@@ -14,7 +14,12 @@ from toxres.evaluation.identity import PUBLISHED_AUC
 from toxres.findings import with_holm
 from toxres.labels import LABELS
 
-NAMES = {"tfidf": "TF-IDF", "baseline": "the baseline", "custom": "the custom model"}
+NAMES = {
+    "tfidf": "TF-IDF",
+    "baseline": "the baseline",
+    "custom": "the custom model",
+    "custom_balanced": "the custom model with balanced comments",
+}
 """What sentences call a model."""
 
 CORPUS_NAMES = {"synthetic": "the synthetic corpus", "jigsaw": "the Jigsaw sample"}
@@ -248,10 +253,50 @@ def search_told(summary: Mapping) -> list[str]:
     return told
 
 
+def fix_told(summary: Mapping) -> list[str]:
+    """What balanced comments changed on HateCheck, step by step, on the other cards, and what they cost."""
+    fix = summary.get("fix")
+    if not fix:
+        return []
+    told = []
+    for step in fix["steps"]:
+        parts = {part: _percent(row["accuracy"]) for part, row in step["overall"].items()}
+        told.append(
+            f"{_begin(_name(step['model']))}, decision chosen {step['decision']} ({step['rows']:,}, rule "
+            f"{step['rule']}, balanced accuracy {step['balanced_accuracy']:.3f}): HateCheck {parts['total']}, hateful "
+            f"{parts['hateful']}, not hateful {parts['non_hateful']}."
+        )
+    for part, row in fix["hatecheck"].items():
+        told.append(
+            f"Balanced comments in training and in choosing the decision change HateCheck's {_PARTS[part]} by "
+            f"{100 * row['difference']:+.1f} points [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]."
+        )
+    before, after = (summary["madlibs"]["models"][fix[which]]["auc"] for which in ("before", "after"))
+    told.append(f"Madlibs: AUC {before['overall']:.3f} before, {after['overall']:.3f} after.")
+    rates = [
+        {what: frame(found[what]["kind"]) for what in found}
+        for found in (summary["statements"]["models"][fix[which]] for which in ("before", "after"))
+    ]
+    for what in rates[0]:
+        counts = [(table[what]["rate"] * table[what]["n"]).sum() / table[what]["n"].sum() for table in rates]
+        told.append(
+            f"Neutral sentences about people called {what}: {_percent(counts[0])} before, {_percent(counts[1])} after."
+        )
+    for row in fix["costs"]:
+        if row["label"] in ("macro", "toxic") and row["difference"] is not None:
+            interval = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            told.append(
+                f"{row['set']}, {row['label']} {row['metric'].upper()}: {row['score_b']:.3f} before, "
+                f"{row['score_a']:.3f} after, {interval}"
+                f"{'' if row['low'] > 0 or row['high'] < 0 else ', not shown to differ'}."
+            )
+    return told
+
+
 def findings(summary: Mapping) -> list[str]:
     """Every sentence, in the order a reader needs them."""
     parts = (
         decision_told, hatecheck_told, comparisons_told, worst_functionalities, madlibs_told, statements_told,
-        civil_told, disagreement_told, label_errors_told, search_told,
+        civil_told, disagreement_told, label_errors_told, search_told, fix_told,
     )  # fmt: skip
     return [sentence for part in parts for sentence in part(summary)]

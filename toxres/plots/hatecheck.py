@@ -14,7 +14,7 @@ from toxres.plots.style import BLUES, CYCLE, FAINT, INK, bare, new_axes, pretty,
 PART_NAMES = {"total": "all cases", "hateful": "hateful", "non_hateful": "not hateful"}
 """What figures call the parts of HateCheck."""
 
-MODEL_NAMES = {"tfidf": "TF-IDF", "baseline": "baseline", "custom": "custom"}
+MODEL_NAMES = {"tfidf": "TF-IDF", "baseline": "baseline", "custom": "custom", "custom_balanced": "custom, balanced"}
 """What figures call our models."""
 
 _EMPTY = "#F0F0F0"

@@ -25,10 +25,16 @@ BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", DIVERGING)
 BLUES = LinearSegmentedColormap.from_list("white_blue", ["#FFFFFF", "#CFE4F1", "#76B3D8", BLUE, "#003F66"])
 """Sequential."""
 
-MODEL_COLOURS = {"tfidf": "#8C8C8C", "baseline": BLUE, "custom": ORANGE, "ulmfit": "#009E73"}
+MODEL_COLOURS = {
+    "tfidf": "#8C8C8C",
+    "baseline": BLUE,
+    "custom": ORANGE,
+    "ulmfit": "#009E73",
+    "custom_balanced": "#8C510A",
+}
 """One colour a model, the same in every figure; other names take turns among `CYCLE`."""
 
-CYCLE = (BLUE, ORANGE, "#009E73", "#CC79A7", "#8C8C8C", "#E69F00", "#000000", "#56B4E9")
+CYCLE = (BLUE, ORANGE, "#009E73", "#CC79A7", "#8C8C8C", "#E69F00", "#000000", "#56B4E9", "#882255")
 """Colours for whatever is neither a label nor a named model."""
 
 STYLE = {
