@@ -20,6 +20,9 @@ VALIDATED = "jigsaw:"
 
 METRICS = ("ap", "auroc")
 
+ON_REAL, WITH_BALANCED = "on real comments", "with balanced comments"
+"""What a decision was chosen on."""
+
 
 def steps(
     cases: pd.DataFrame, validation: Mapping[str, tuple[pd.DataFrame, np.ndarray]], probs: Mapping[str, np.ndarray]
@@ -45,7 +48,7 @@ def steps(
         found.append(
             {
                 "model": model,
-                "decision": "with balanced comments" if with_balanced else "on real comments",
+                "decision": WITH_BALANCED if with_balanced else ON_REAL,
                 "rule": decision.rule,
                 "rows": decision.rows,
                 "hateful": decision.hateful,
@@ -101,3 +104,22 @@ def cost_table(fix: Mapping, metric: str, label: str = "macro") -> pd.DataFrame:
     """Rows for `toxres.plots.forest_plot`: what a label's score changes by, on each set of comments."""
     rows = pd.DataFrame([row for row in fix["costs"] if row["metric"] == metric and row["label"] == label])
     return rows.set_index("set").rename_axis("label") if len(rows) else rows
+
+
+STEP_NAMES = {
+    (BEFORE, False): "before",
+    (BEFORE, True): "decision with\nbalanced comments",
+    (AFTER, False): "training with\nbalanced comments",
+    (AFTER, True): "both",
+}
+"""What figures call the steps, by model and whether balanced comments helped to choose the decision."""
+
+
+def step_tables(fix: Mapping) -> dict[str, pd.DataFrame]:
+    """The steps for `toxres.plots.hatecheck.system_dots`: name to accuracy by part."""
+    return {
+        STEP_NAMES[step["model"], step["decision"] == WITH_BALANCED]: pd.DataFrame.from_dict(
+            step["overall"], orient="index"
+        )
+        for step in fix["steps"]
+    }

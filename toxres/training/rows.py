@@ -16,7 +16,7 @@ from toxres.errors import InputError
 from toxres.labels import LABELS
 from toxres.tasks import TOXICITY, Task
 
-MOST_BESIDE = 2
+MOST_BESIDE = 3
 """A source that is `beside` the first gives at most so many times as many training comments."""
 
 

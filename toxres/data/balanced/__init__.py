@@ -15,7 +15,7 @@ import pandas as pd
 
 from toxres.perturb import perturb
 
-SPLITS = ("test", "validation", "train", "train", "train")
+SPLITS = ("test", "validation", *["train"] * 6)
 """Split of each case's first, second, ... frame, and so on again."""
 
 DISGUISED = 0.15
