@@ -58,6 +58,10 @@ render: $(STAMP) ## the committed results, notebooks and figures: preset full, o
 	@for name in stress groups efficiency; do $(PY) -m toxres.experiments.$$name; $(PY) -m toxres.experiments.$$name --summary; done
 	@$(PY) -m toxres.experiments.decision --language-model build/experiments/oof/language
 	@$(PY) -m toxres.experiments.poleval
+	@$(PY) -m toxres.experiments.explained; $(PY) -m toxres.experiments.explained --summary
+	@$(PY) -m toxres train custom --source jigsaw,civil_spans,davidson,balanced --preset full --resume \
+		--out build/experiments/explained/custom_balanced
+	@for what in "" --labels --summary; do $(PY) -m toxres.experiments.errors $$what; done
 	@$(PY) -m toxres.training.summaries
 	@$(PY) -m toxres.render --preset full --in-place
 	@$(PY) -m toxres.readme

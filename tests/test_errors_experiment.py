@@ -158,6 +158,11 @@ def test_scores_summary_sentences_and_figures(checkpoints, oof, tmp_path, monkey
     names = ["tfidf", "custom", "custom_balanced"]
     assert errors.continue_experiment(names, checkpoints, results) == names
     assert errors.continue_experiment(names, checkpoints, results) == []
+    before = {path.name: path.stat().st_mtime_ns for path in results.glob("custom-*.csv")}
+    (results / "custom-validation.csv").unlink()
+    assert errors.continue_experiment(names, checkpoints, results) == ["custom"], "what is missing is scored again"
+    after = {path.name: path.stat().st_mtime_ns for path in results.glob("custom-*.csv")}
+    assert {name for name in after if after[name] != before[name]} == {"custom-validation.csv"}
     texts = {text for source in ("jigsaw", "civil_spans") for text in errors_rows.load_comments(source)["text"]}
     written = "".join(path.read_text(encoding="utf-8") for path in results.iterdir())
     assert not any(text in written for text in texts) and "vermin" not in written and str(tmp_path) not in written

@@ -70,16 +70,23 @@ def open_checkpoint(name: str, folder: Path = CHECKPOINTS) -> Checkpoint:
 
 
 def score_model(name: str, checkpoint: Checkpoint, results: Path = RESULTS) -> dict:
-    """Score every part with one model and write the scores and their record, the record last. Returns the record."""
+    """Score every part with one model and write the scores and their record, the record last. Returns the record.
+
+    A part that this checkpoint has scored already, by the record that is there, is kept; delete its file to score anew.
+    """
     started = time.monotonic()
     run = checkpoint.run
     cases, sentences, statements = load_hatecheck(), load_madlibs(), neutral_statements()
     validation, tested = validation_rows(run), tested_rows()
     frames = {"hatecheck": cases, "statements": statements, "validation": validation.comments, "tested": tested}
+    kept = kept_parts(name, checkpoint, results)
     for part, frame in frames.items():
+        if part in kept:
+            continue
         _write_probs(results / f"{name}-{part}.csv", frame["id"], checkpoint.predict_proba(frame["text"].tolist()))
-    logits = checkpoint.predict_logits(sentences["text"].tolist())[:, LABELS.index("toxic")]
-    _write_column(results / f"{name}-madlibs.csv", "toxic_logit", logits)
+    if "madlibs" not in kept:
+        logits = checkpoint.predict_logits(sentences["text"].tolist())[:, LABELS.index("toxic")]
+        _write_column(results / f"{name}-madlibs.csv", "toxic_logit", logits)
     record = {
         "model": name,
         "checkpoint": _told(run),
@@ -125,11 +132,15 @@ def _write_column(path: Path, name: str, values: np.ndarray) -> None:
 
 def is_done(name: str, checkpoint: Checkpoint, results: Path = RESULTS) -> bool:
     """Whether a model's scores stand there, made with this checkpoint."""
+    return kept_parts(name, checkpoint, results) == list(PARTS)
+
+
+def kept_parts(name: str, checkpoint: Checkpoint, results: Path = RESULTS) -> list[str]:
+    """The parts whose scores stand there, made with this checkpoint."""
     record = results / f"{name}.json"
-    files = [results / f"{name}-{part}.csv" for part in PARTS]
-    if not record.is_file() or not all(file.is_file() for file in files):
-        return False
-    return read_json(record)["checkpoint"]["key"] == checkpoint.run["key"]
+    if not record.is_file() or read_json(record)["checkpoint"]["key"] != checkpoint.run["key"]:
+        return []
+    return [part for part in PARTS if (results / f"{name}-{part}.csv").is_file()]
 
 
 def continue_experiment(

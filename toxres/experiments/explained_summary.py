@@ -17,7 +17,15 @@ from toxres.files import read_json, write_json
 from toxres.results import HEADLINE, current_commit, update_headline
 
 HEADLINE_GROUP = "spans.test.f1"
-HEADLINE_METHODS = ("attention", "integrated_gradients", "occlusion", "lexicon", "random", "supervised")
+HEADLINE_METHODS = (
+    "attention",
+    "integrated_gradients",
+    "gradient_x_input",
+    "occlusion",
+    "lexicon",
+    "random",
+    "supervised",
+)
 
 SETS = ("tsd_test", "synthetic")
 """Posts whose toxic characters are known: marked by people, planted by the grammar."""
