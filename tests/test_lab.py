@@ -46,3 +46,20 @@ def test_an_origin_says_whose_comments_they_are():
     assert lab.origin("jigsaw", 1_172, "test") == "Jigsaw sample, 1,172 test comments"
     told = lab.origin("jigsaw", 1_000, "train", drawn=True)
     assert told == "Jigsaw sample, 1,000 training comments drawn at random"
+
+
+def test_a_browser_gets_real_comments_and_cases_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOXRES_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("toxres.data.paths.ROOT", tmp_path)
+    alone = lab.comments_to_browse("synthetic", most=5)
+    assert len(alone) == 5 and set(alone["source"]) == {"synthetic"} and set(alone["functionality"]) == {""}
+    (tmp_path / "hatecheck").mkdir()
+    head = "functionality,case_id,test_case,label_gold,target_ident,templ_id\n"
+    rows = "derog_dehum_h,7,Martians are vermin.,hateful,Martians,1\nprofanity_nh,8,Damn the rain.,non-hateful,,2\n"
+    (tmp_path / "hatecheck" / "test_suite_cases.csv").write_text(head + rows, encoding="utf-8")
+    both = lab.comments_to_browse("synthetic", most=5).iloc[5:]
+    assert both[["id", "group", "functionality", "source"]].values.tolist() == [
+        ["7", "Martians", "derog_dehum_h", "hatecheck"], ["8", "none", "profanity_nh", "hatecheck"],
+    ]  # fmt: skip
+    assert both["toxic"].isna().tolist() == [False, True] and both["identity_hate"].tolist() == [1, 0]
+    assert both[["severe_toxic", "obscene", "threat", "insult"]].isna().all(axis=None)

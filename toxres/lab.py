@@ -10,6 +10,9 @@ import pandas as pd
 
 from toxres.checkpoint import Checkpoint, load_checkpoint
 from toxres.data import load_comments, targets
+from toxres.data.functional import HATECHECK_FILE, hatecheck_comments, load_hatecheck
+from toxres.data.paths import resolve
+from toxres.data.schema import COLUMNS
 from toxres.evaluation import Evaluation, evaluate_probs
 from toxres.evaluation.arrays import sigmoid
 from toxres.files import atomic_path
@@ -93,6 +96,27 @@ def _logits(checkpoint: Checkpoint, comments: pd.DataFrame) -> np.ndarray:
     with atomic_path(file) as temporary, temporary.open("wb") as handle:
         np.save(handle, logits)
     return logits
+
+
+def comments_to_browse(source: str, most: int = 300, seed: int = 0) -> pd.DataFrame:
+    """Comments for a browser of errors: a draw from a source's validation comments, and one of HateCheck's cases.
+
+    Args:
+        source: Name of the source.
+        most: Comments of each at most.
+        seed: Of the draws.
+
+    Returns:
+        Comments in the schema with columns `source` and `functionality` ("" for real comments). HateCheck is left out
+        where it is not at hand.
+    """
+    own = load_comments(source, split="validation", limit=most, seed=seed)
+    frames = [own[list(COLUMNS)].assign(source=source, functionality="")]
+    if resolve(HATECHECK_FILE) is not None:
+        cases = load_hatecheck()
+        cases = cases.sample(min(most, len(cases)), random_state=seed).sort_index()
+        frames.append(hatecheck_comments(cases).assign(source="hatecheck"))
+    return pd.concat(frames, ignore_index=True)
 
 
 def origin(source: str, rows: int, split: str | None = None, *, drawn: bool = False) -> str:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from toxres.data.csvfiles import read_table
 from toxres.data.identity_terms import TERMS
 from toxres.data.memory import copy_table, fingerprint, remembered
 from toxres.data.paths import need_columns, needed, with_origin
-from toxres.data.schema import check_rows
+from toxres.data.schema import check_rows, make_comments
 from toxres.errors import InputError
 
 HATECHECK_FILE: Final = "hatecheck/test_suite_cases.csv"
@@ -116,6 +117,25 @@ def _read_hatecheck(path: Path) -> pd.DataFrame:
         }
     )
     return with_origin(cases, "hatecheck", [path])
+
+
+def hatecheck_comments(cases: pd.DataFrame) -> pd.DataFrame:
+    """Cases as comments in the schema, as far as a case says something of the six labels.
+
+    A hateful case is `toxic` and `identity_hate`, another one is not `identity_hate`; the rest is unknown.
+
+    Args:
+        cases: Of `load_hatecheck`, or some of its rows.
+
+    Returns:
+        Comments with the group of people that a case is about as their `group` ("none" where there is none), and a
+        column `functionality`.
+    """
+    hateful = cases["hateful"].to_numpy()
+    labels = {"toxic": np.where(hateful, 1.0, np.nan), "identity_hate": hateful.astype(float)}
+    groups = cases["target"].replace("", "none").to_numpy()
+    comments = make_comments(cases["id"], cases["text"], groups, labels, name="hatecheck")
+    return comments.assign(functionality=cases["functionality"].to_numpy())
 
 
 def load_madlibs(data_dir: str | Path | None = None) -> pd.DataFrame:
