@@ -218,6 +218,24 @@ def errors_by_slice(right: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({"n": int, "hits": int})
 
 
+def losses(targets: np.ndarray, probs: np.ndarray, labels: Sequence[str] | None = None) -> np.ndarray:
+    """Binary cross-entropy of each comment and label, in nats: (N, L), 0 where the target is unknown.
+
+    Probabilities are kept `1e-7` away from 0 and 1, so that no loss is infinite.
+
+    Args:
+        targets: (N, L) in [0, 1]; NaN is unknown.
+        probs: (N, L).
+        labels: Names of the columns.
+
+    Raises:
+        InputError: Shapes do not match, or a value is outside of [0, 1].
+    """
+    targets = as_targets(targets, labels)
+    probs = as_probs(probs, targets.shape, label_names(labels, targets.shape[1])).clip(1e-7, 1 - 1e-7)
+    return np.nan_to_num(-(targets * np.log(probs) + (1 - targets) * np.log1p(-probs)))
+
+
 def hardest(
     ids: Sequence[str],
     targets: np.ndarray,
@@ -246,17 +264,17 @@ def hardest(
     """
     targets = as_targets(targets, labels)
     names = label_names(labels, targets.shape[1])
-    probs = as_probs(probs, targets.shape, names).clip(1e-7, 1 - 1e-7)
+    probs = as_probs(probs, targets.shape, names)
     if len(ids) != len(targets) or (texts is not None and len(texts) != len(targets)):
         raise InputError(f"{len(ids)} ids and {len(targets)} rows of targets; give one id (and text) a row")
-    losses = np.nan_to_num(-(targets * np.log(probs) + (1 - targets) * np.log1p(-probs)))
-    total = losses.sum(axis=1)
+    found = losses(targets, probs, labels)
+    total = found.sum(axis=1)
     rows = np.argsort(-total, kind="stable")[:top]
     table = pd.DataFrame(
         {
             "id": np.asarray(ids, dtype=object)[rows],
             "loss": total[rows],
-            "worst": [names[i] for i in losses[rows].argmax(axis=1)],
+            "worst": [names[i] for i in found[rows].argmax(axis=1)],
             "true": label_sets(targets[rows], labels),
             "probable": label_sets(probs[rows] >= 0.5, labels),
         }

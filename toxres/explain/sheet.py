@@ -30,20 +30,34 @@ def style_sheet(n_labels: int, *, page: bool = False) -> str:
     one. The result holds nothing but constants and numbers, so it cannot be escaped from.
     """
     scopes = ".toxres-why, .toxres-page" if page else ".toxres-why"
-    plain = "".join(f"--{role}: {light};" for role, (light, _) in THEMES.items())
-    either = "".join(f"--{role}: light-dark({light}, {dark});" for role, (light, dark) in THEMES.items())
     levels = [level for level in range(-LEVELS, LEVELS + 1) if level]
     rules = [
-        f"{scopes} {{ color-scheme: light dark; {plain} }}",
-        f"@supports (color: light-dark(#000, #fff)) {{ {scopes} {{ {either} }} }}",
-        'body[data-jp-theme-light="true"] .toxres-why, body.vscode-light .toxres-why { color-scheme: light; }',
-        'body[data-jp-theme-light="false"] .toxres-why, body.vscode-dark .toxres-why { color-scheme: dark; }',
+        *theme_rules(scopes, ".toxres-why"),
         *(_read("page.css"), _read("explanation.css"))[0 if page else 1 :],
         *(_shade_rule(level) for level in levels),
     ]
     for k in range(1, n_labels + 1):
         rules.append(f".toxres-why:has(.tx-tabs .tx-{k}:checked) > .tx-panel-{k} {{ display: block; }}")
     return "\n" + "\n".join(rules) + "\n"
+
+
+def theme_rules(scopes: str, notebook: str) -> list[str]:
+    """Rules that give `scopes` the colours of `THEMES`, and `notebook` the theme that the page around it says it has.
+
+    Args:
+        scopes: A CSS selector.
+        notebook: The class that stands in notebooks, such as ".toxres-why".
+    """
+    plain = "".join(f"--{role}: {light};" for role, (light, _) in THEMES.items())
+    either = "".join(f"--{role}: light-dark({light}, {dark});" for role, (light, dark) in THEMES.items())
+    return [
+        f"{scopes} {{ color-scheme: light dark; {plain} }}",
+        f"@supports (color: light-dark(#000, #fff)) {{ {scopes} {{ {either} }} }}",
+        *(
+            f'body[data-jp-theme-light="{light}"] {notebook}, body.vscode-{name} {notebook} {{ color-scheme: {name}; }}'
+            for light, name in (("true", "light"), ("false", "dark"))
+        ),
+    ]
 
 
 def _shade_rule(level: int) -> str:
