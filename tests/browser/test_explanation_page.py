@@ -1,98 +1,24 @@
 """The page of explanations in Chromium: tabs by keyboard, both themes, and not one request or script."""
 
-import contextlib
-import itertools
-import json
 import re
-import shutil
-import subprocess
-import time
 
 import numpy as np
 import pytest
-from websocket import create_connection
+from helpers.chromium import CHROMIUM, opened
 
 from toxres.colours import LEVELS, shade
 from toxres.explain import Explanation
 from toxres.explain.html import page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 
 ATTACK = "<script>document.title = 'taken'</script> <img src=x onerror=\"document.title = 'taken'\"> \u202efool"
 
 
-class Browser:
-    """A tab of a headless Chromium, spoken to in the DevTools protocol."""
-
-    def __init__(self, address: str) -> None:
-        self.socket = create_connection(address, suppress_origin=True, timeout=180)
-        self.numbers, self.events = itertools.count(1), []
-
-    def call(self, method: str, **params) -> dict:
-        number = next(self.numbers)
-        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        while True:
-            answer = json.loads(self.socket.recv())
-            if answer.get("id") == number:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self.events.append(answer)
-
-    def value(self, expression: str):
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def open(self, address: str) -> None:
-        self.call("Page.navigate", url=address)
-        deadline = time.monotonic() + 180
-        while self.value("document.readyState + location.href") != f"complete{address}":
-            assert time.monotonic() < deadline, "the page does not load"
-            time.sleep(0.05)
-
-    def press(self, key: str) -> None:
-        code = {"Tab": 9, "ArrowRight": 39, "ArrowLeft": 37, "Enter": 13}[key]
-        text = {"text": "\r"} if key == "Enter" else {}
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
-
-    def theme(self, name: str) -> None:
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
-
-
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    profile = tmp_path_factory.mktemp("profile")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    options += ["--disable-background-networking", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([CHROMIUM, *options, "--window-size=1200,900", "about:blank"], **quiet)
-    try:
-        opened = _first_tab(process, profile / "DevToolsActivePort")
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            opened.call(f"{domain}.enable")
-        yield opened
-        opened.socket.close()
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _first_tab(process: subprocess.Popen, port_file) -> Browser:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError, ValueError):
-            port, path = port_file.read_text().split()
-            whole = Browser(f"ws://127.0.0.1:{port}{path}")
-            target = whole.call("Target.createTarget", url="about:blank")["targetId"]
-            whole.socket.close()
-            return Browser(f"ws://127.0.0.1:{port}/devtools/page/{target}")
-        time.sleep(0.2)
-    raise AssertionError("Chromium did not start")
+    with opened(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
 
 
 def made(text: str, model: str = "baseline") -> Explanation:
