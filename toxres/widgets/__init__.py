@@ -1,0 +1,16 @@
+"""What a notebook plays with: a browser of the comments that models get wrong."""
+
+import importlib
+
+_HOMES = {"ErrorBrowser": "errors", "error_table": "table"}
+
+__all__ = ["ErrorBrowser", "error_table"]
+
+
+def __getattr__(name: str) -> object:
+    """Import a widget when it is first asked for (PEP 562): a table of errors needs no ipywidgets."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
