@@ -1,6 +1,10 @@
 """The live side of the browser of errors: its controls, and the panel that follows them."""
 
 import asyncio
+import functools
+import textwrap
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -28,14 +32,28 @@ HINT = "Pick a comment to read it and to see why the models score it so. Comment
 PAUSE = 0.15
 """Seconds before something is computed, in which another pick replaces it."""
 
+LONGEST = 200
+"""Characters of an error's message."""
+
 WORST = "the costliest label"
+
+
+def alone(handler: Callable) -> Callable:
+    """A method of `Panel` that runs in one thread at a time: JupyterLab lets a kernel hear widgets in several."""
+
+    @functools.wraps(handler)
+    def run(self, *args):
+        with self._state:
+            return handler(self, *args)
+
+    return run
 
 
 class Panel:
     """The widgets of one browser, and what happens when they change.
 
-    Explanations are computed in the kernel's event loop, one model a turn, so that what is picked meanwhile replaces
-    what waits; without a loop, as in a script, they are computed at once.
+    Explanations are computed in the kernel's event loop, one at a time and one model a turn, so that what is picked
+    meanwhile replaces what waits; without a loop, as in a script, they are computed at once.
 
     Attributes:
         box: All of it.
@@ -53,6 +71,7 @@ class Panel:
     def __init__(self, browser: "ErrorBrowser", twin_name: str) -> None:
         self.browser, self.each = browser, browser.judged
         self._turn, self._changing = 0, False
+        self._state, self._computing = threading.RLock(), threading.RLock()
         self.filters = filters(self.each, browser.choice)
         methods = [(name, key) for key, name in METHODS.items() if key in OFFERED]
         labels = [(WORST, ANY), *((pretty(label), label) for label in LABELS)]
@@ -102,6 +121,7 @@ class Panel:
     def _is_of_use(self, field: str) -> bool:
         return field not in ("group", "functionality") or len(self.filters[field].options) > 2
 
+    @alone
     def _filtered(self, change=None) -> None:
         choice = self.choice()
         rows = select(self.each, choice)
@@ -130,10 +150,12 @@ class Panel:
         self.comments.index, self.place.value = at, 0 if at is None else at + 1
         self._changing = before
 
+    @alone
     def _picked(self, change) -> None:
         if not self._changing:
             self._pick(self.comments.index if self.comments.told else None)
 
+    @alone
     def _placed(self, change) -> None:
         if not self._changing:
             self._pick(self.place.value - 1 if self.place.told and self.place.value else None)
@@ -142,10 +164,12 @@ class Panel:
         self._point(at)
         self._show(self.comments.value)
 
+    @alone
     def _explain_again(self, change) -> None:
         if self._row is not None:
             self._show(self._row)
 
+    @alone
     def _show(self, row: int | None) -> None:
         """Show a comment, or none."""
         self._row, self._turn = row, self._turn + 1
@@ -159,7 +183,7 @@ class Panel:
             label = judged_label(self.each, row, self.filters["label"].value)
         self.details.value = details_html(self.each, row, label)
         self._say_computing(self.each.models[0])
-        self._soon(PAUSE, self._turn, label, {}, {})
+        self._soon(PAUSE, self._turn, row, self.method.value, label, {}, {})
 
     def _say_computing(self, model: str) -> None:
         self.why.value = message_html(f"Computing: {METHODS[self.method.value]} of {model} …", "busy")
@@ -172,28 +196,37 @@ class Panel:
         else:
             loop.call_later(seconds, self._compute, *task)
 
-    def _compute(self, turn: int, label: str, found: dict[str, "Explanation"], failed: dict[str, str]) -> None:
+    def _compute(
+        self, turn: int, row: int, method: str, label: str, found: dict[str, "Explanation"], failed: dict[str, str]
+    ) -> None:
         """Explain the score of the next model, and show all of them when none is left."""
-        if turn != self._turn:
-            return
-        model = next(name for name in self.each.models if name not in found and name not in failed)
-        try:
-            found[model] = self.browser.explanation(model, self._row, self.method.value, label)
-        except Exception as error:  # shown in the panel, whatever it is: nobody sees the kernel's log
-            failed[model] = _one_line(error)
-        left = [name for name in self.each.models if name not in found and name not in failed]
-        if left:
-            self._say_computing(left[0])
-            self._soon(0.01, turn, label, found, failed)
-            return
-        parts = [message_html(f"{name} can't be explained so: {line}", "error") for name, line in failed.items()]
-        try:
-            shown = fragment(list(found.values()), label) if found else ""
-        except Exception as error:
-            shown = message_html(f"The explanation can't be shown: {_one_line(error)}", "error")
-        self.why.value = "\n".join([*parts, shown])
+        with self._computing:
+            if turn != self._turn:
+                return
+            model = self.each.models[len(found) + len(failed)]
+            try:
+                found[model] = self.browser.explanation(model, row, method, label)
+            except Exception as error:  # shown in the panel, whatever it is: nobody sees the kernel's log
+                failed[model] = _one_line(error)
+        with self._state:
+            if turn != self._turn:
+                return
+            if len(found) + len(failed) == len(self.each.models):
+                self.why.value = _explained(found, failed, label)
+                return
+            self._say_computing(self.each.models[len(found) + len(failed)])
+        self._soon(0.01, turn, row, method, label, found, failed)
+
+
+def _explained(found: dict[str, "Explanation"], failed: dict[str, str], label: str) -> str:
+    parts = [message_html(f"{name} can't be explained so: {line}", "error") for name, line in failed.items()]
+    try:
+        parts += [fragment(list(found.values()), label)] if found else []
+    except Exception as error:
+        parts.append(message_html(f"The explanation can't be shown: {_one_line(error)}", "error"))
+    return "\n".join(parts)
 
 
 def _one_line(error: Exception) -> str:
     line = " ".join(str(error).split())
-    return line or type(error).__name__
+    return textwrap.shorten(line, LONGEST, placeholder=" …") if line else type(error).__name__
