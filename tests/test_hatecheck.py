@@ -219,5 +219,30 @@ def test_too_few_comments_of_a_kind_and_unknown_rules():
 def test_nothing_of_hatecheck_reaches_the_choice():
     source = inspect.getsource(hateful)
     assert "functional" not in source.replace("functionality", "") and "load_" not in source
-    assert set(inspect.signature(choose_decision).parameters) == {"hateful", "probs", "parts", "seed", "rules"}
+    assert set(inspect.signature(choose_decision).parameters) == {
+        "hateful", "probs", "groups", "parts", "seed", "rules",
+    }  # fmt: skip
     assert "Evaluation only" in functional.__doc__ and "Evaluation only" in load_hatecheck.__doc__
+
+
+def test_groups_of_validation_comments_have_an_equal_say():
+    """Pooled, a threshold between a group of hate and a group of the rest looks good and divides neither of them."""
+    hateful = np.array([True] * 2 + [False] * 98 + [True] * 95 + [False] * 5)
+    groups = np.array(["real"] * 100 + ["made"] * 100)
+    scores = np.concatenate([np.full(2, 3.0), np.full(98, -3.0), np.full(95, 1.0), np.full(5, 0.9)])
+    assert best_balanced_threshold(hateful, scores) == pytest.approx(0.95)
+    scores[100:195:2] = 0.0
+    pooled, equal = best_balanced_threshold(hateful, scores), best_balanced_threshold(hateful, scores, groups)
+    decided = {threshold: scores >= threshold for threshold in (pooled, equal)}
+    assert pooled == pytest.approx(-1.5) and equal == pytest.approx(0.95)
+    by_hand = (1 + 1) / 4 + (47 / 95 + 1) / 4
+    assert balanced_accuracy(hateful, decided[equal], groups) == pytest.approx(by_hand)
+    assert balanced_accuracy(hateful, decided[pooled], groups) < by_hand
+
+
+def test_a_group_without_enough_hate_is_refused():
+    rng = np.random.default_rng(0)
+    hateful = np.array([True] * 20 + [False] * 20 + [True] * 2 + [False] * 20)
+    groups = np.array(["a"] * 40 + ["b"] * 22)
+    with pytest.raises(InputError, match="a group has fewer than 5"):
+        choose_decision(hateful, rng.uniform(size=(62, 6)), groups)

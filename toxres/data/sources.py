@@ -27,8 +27,8 @@ class Source:
         notes: What a reader should know about the raw files.
         load: Reads everything in the source: `load(data_dir) -> comments`.
         language: Of its comments.
-        beside: Trained on in one stage with the most important source, instead of in a stage before, whose lessons the
-            last stage would wash out. Its validation fold is never trained on.
+        beside: Trained on in the last stage too, beside the most important source, as that stage would wash out what
+            one before has taught. Its validation fold is never trained on.
     """
 
     name: str

@@ -9,7 +9,7 @@ from toxres.data import targets
 from toxres.evaluation.bootstrap import paired_bootstrap
 from toxres.evaluation.hatecheck import compare_hatecheck, score_hatecheck
 from toxres.evaluation.hateful import HateDecision, choose_decision
-from toxres.experiments.errors_rows import BALANCED, is_hateful
+from toxres.experiments.errors_rows import is_balanced, is_hateful
 from toxres.labels import LABELS
 
 BEFORE, AFTER = "custom", "custom_balanced"
@@ -60,8 +60,10 @@ def steps(
 
 
 def _decision(comments: pd.DataFrame, probs: np.ndarray, with_balanced: bool) -> HateDecision:
-    kept = np.ones(len(comments), bool) if with_balanced else ~comments["id"].str.startswith(f"{BALANCED}:").to_numpy()
-    return choose_decision(is_hateful(comments[kept]), probs[kept])
+    if with_balanced:
+        return choose_decision(is_hateful(comments), probs, is_balanced(comments))
+    real = ~is_balanced(comments)
+    return choose_decision(is_hateful(comments[real]), probs[real])
 
 
 def against_before(

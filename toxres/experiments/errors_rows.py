@@ -101,7 +101,7 @@ def trained_ids(run: Mapping) -> dict[str, set[str]]:
         )
         auxiliary = [entry["name"] for entry in initial["sources"]]
         test_fold = None if preset.split == "90/10" else TEST_FOLD
-        rows = select_rows(auxiliary, first, run["seed"], test_fold, None, names)
+        rows = select_rows(auxiliary, first, run["seed"], test_fold, None, names[:1])
         if [_told(entry) for entry in rows.sources] != [_told(entry) for entry in initial["sources"]]:
             raise InputError("the comments at hand are not those the checkpoint's first stage learned; train it again")
         for source, ids in _ids(rows).items():
@@ -125,3 +125,8 @@ def _named(comments: pd.DataFrame, source: str) -> pd.DataFrame:
 def is_hateful(comments: pd.DataFrame) -> np.ndarray:
     """Which validation comments (N,) count as hateful: `identity_hate` of at least 0.5."""
     return comments["identity_hate"].to_numpy(dtype=float) >= 0.5
+
+
+def is_balanced(comments: pd.DataFrame) -> np.ndarray:
+    """Which validation comments (N,) are of the source `balanced`; they and the real ones have an equal say."""
+    return comments["id"].str.startswith(f"{BALANCED}:").to_numpy()

@@ -17,7 +17,7 @@ from toxres.evaluation.hateful import HateDecision, choose_decision
 from toxres.evaluation.identity import bias_summary, bias_table, false_positives
 from toxres.evaluation.metrics import auroc
 from toxres.experiments import errors, errors_fix, errors_where
-from toxres.experiments.errors_rows import is_hateful
+from toxres.experiments.errors_rows import is_balanced, is_hateful
 from toxres.experiments.errors_where import label_errors, out_of_fold_disagreement, records, tested_disagreement
 from toxres.files import read_json, write_json
 from toxres.labels import LABELS
@@ -62,7 +62,7 @@ def read_scores(name: str, results: Path) -> Scored:
             probs[part] = pd.read_csv(path, dtype={"id": str}).set_index("id")[list(LABELS)]
     madlibs = pd.read_csv(results / f"{name}-madlibs.csv")["toxic_logit"].to_numpy(dtype=float)
     validation = _comments(probs["validation"].index, name)
-    decision = choose_decision(is_hateful(validation), probs["validation"].to_numpy())
+    decision = choose_decision(is_hateful(validation), probs["validation"].to_numpy(), is_balanced(validation))
     return Scored(record, probs, madlibs, decision)
 
 

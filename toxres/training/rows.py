@@ -1,6 +1,7 @@
 """Which comments a run trains on and which it is chosen and calibrated on."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,8 +17,8 @@ from toxres.errors import InputError
 from toxres.labels import LABELS
 from toxres.tasks import TOXICITY, Task
 
-MOST_BESIDE = 3
-"""A source that is `beside` the first gives at most so many times as many training comments."""
+MOST_BESIDE = 0.5
+"""A source that is `beside` the first gives at most so many training comments for each of the first's."""
 
 
 class TrainingRows(NamedTuple):
@@ -62,7 +63,7 @@ def select_rows(
 
     The first source gives validation rows and all folds but the test fold; every further source gives all its folds but
     its own test fold; a source that is `beside` (see `toxres.data.sources.Source`) also keeps its validation fold out,
-    and gives at most `MOST_BESIDE` times as many comments as the first. Comments that stand in an official test file
+    and gives at most `MOST_BESIDE` comments for each of the first's. Comments that stand in an official test file
     are in no fold, and comments of further sources that duplicate one of the first source's test or validation rows are
     dropped.
 
@@ -108,7 +109,7 @@ def select_rows(
         most = preset.max_rows_auxiliary
         if is_beside(name):
             auxiliary = auxiliary[auxiliary["fold"] != VALIDATION_FOLD]
-            beside = MOST_BESIDE * len(frames[0])
+            beside = math.ceil(MOST_BESIDE * len(frames[0]))
             most = beside if most is None else min(most, beside)
         frames.append(_limit(drop_overlap(auxiliary, kept_out), most, seed))
     for name in held_out:

@@ -79,7 +79,7 @@ def train(
     """Train a recipe and write a checkpoint folder.
 
     A finished run of the same description at `out` is returned as it is. A preset with `epochs_auxiliary` trains first
-    on all sources but the first, then on the first and those that are `beside` it (see `toxres.data.sources.Source`). A
+    on all sources but the first, then on the first and what is `beside` it (see `toxres.data.sources.Source`). A
     recipe with a language model first learns one from the training comments of all sources, in `<out>.language_model`.
 
     Args:
@@ -141,16 +141,17 @@ def train(
                     resume=resume, replace=replace, progress=progress,
                 )  # fmt: skip
             learned = describe_language_model(language_model)
-    auxiliary = [name for name in sources[1:] if not is_beside(name)]
-    if preset.epochs_auxiliary and auxiliary and init is None and recipe.family == "transformer":
+    auxiliary = sources[1:]
+    others = [name for name in auxiliary if not is_beside(name)]
+    if preset.epochs_auxiliary and others and init is None and recipe.family == "transformer":
         first = dataclasses.replace(
             preset, epochs=preset.epochs_auxiliary, epochs_auxiliary=0, max_rows=preset.max_rows_auxiliary
         )
-        sources = [name for name in sources if name not in auxiliary]
+        sources = [name for name in sources if name not in others]
         if taken:
             # A finished run is returned even if its first stage is gone: what that was can be told without it.
             fold = None if preset.split == "90/10" else TEST_FOLD
-            rows = select_rows(auxiliary, first, seed, fold, None, sources, task=task)
+            rows = select_rows(auxiliary, first, seed, fold, None, sources[:1], task=task)
             initial = initial_run(describe_run(recipe, first, rows, seed, fold, None, None, learned))
             rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
             description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
@@ -158,7 +159,7 @@ def train(
                 return out
         init = train(
             recipe, auxiliary, first, seed, out.with_name(out.name + ".auxiliary"), resume=resume,
-            replace=replace, validation_fold=None, held_out=sources, language_model=language_model,
+            replace=replace, validation_fold=None, held_out=sources[:1], language_model=language_model,
             save_steps=save_steps, progress=progress,
         )  # fmt: skip
     rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
