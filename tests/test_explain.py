@@ -29,7 +29,7 @@ from toxres.tasks import TYPES
 TEXT = "You are the quiet engine of a broken bridge, you fool! 😀"
 GRADIENTS = ("integrated_gradients", "gradient_x_input")
 INSIDE = (*GRADIENTS, "attention")
-OWN = (*INSIDE, "occlusion", "lexicon", "random")
+OWN = (*INSIDE, "occlusion", "shapley", "lexicon", "random")
 
 
 @functools.cache
@@ -225,6 +225,25 @@ def test_occlusion_is_brute_force(kind, replacement):
     assert np.abs(found.attributions).max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_shapley_is_the_mean_of_both_ends(kind):
+    model, tokenizer = made(kind)
+    ids = ids_of(tokenizer, TEXT)
+    words = ids_and_words(tokenizer, TEXT)
+    found = explain_model(model, tokenizer, [TEXT], "shapley")[0]
+    special = [at for at in range(ids.shape[1]) if not any(at in tokens for tokens in words)]
+    nothing = scored(model, ids[:, special])
+    np.testing.assert_allclose(found.baseline_scores, nothing, atol=1e-6)
+    for word, tokens in enumerate(words):
+        without = scored(model, ids[:, [at for at in range(ids.shape[1]) if at not in tokens]])
+        alone = scored(model, ids[:, sorted([*special, *tokens])])
+        expected = (scored(model, ids) - without + alone - nothing) / 2
+        np.testing.assert_allclose(found.attributions[word], expected, atol=1e-6)
+    one = explain_model(model, tokenizer, ["fool"], "shapley")[0]
+    whole = scored(model, ids_of(tokenizer, "fool")) - nothing
+    np.testing.assert_allclose(one.attributions[0], whole, atol=1e-6, err_msg="of one word it is exact")
+
+
 def test_attention_weights_are_the_poolings():
     model, tokenizer = made()
     ids = ids_of(tokenizer, TEXT)
@@ -336,7 +355,7 @@ def test_dropout_is_off():
     assert np.array_equal(first.attributions, second.attributions)
 
 
-@pytest.mark.parametrize("method", [*INSIDE, "occlusion"])
+@pytest.mark.parametrize("method", [*INSIDE, "occlusion", "shapley"])
 def test_bfloat16_is_explained_in_float32(method):
     narrow, tokenizer = copy.deepcopy(made()[0]).bfloat16(), made()[1]
     wide = copy.deepcopy(narrow).float()

@@ -51,6 +51,7 @@ COLUMNS = {
     "integrated_gradients": "integrated gradients",
     "gradient_x_input": "gradient x input",
     "occlusion": "occlusion",
+    "shapley": "Shapley, both ends",
     "lexicon": "word list",
     "random": "random",
     "supervised": "learned from spans",

@@ -162,7 +162,8 @@ def _explain(commands) -> None:
         "--method",
         default="integrated_gradients",
         metavar="M",
-        help="integrated_gradients (the default), gradient_x_input, attention, occlusion, supervised, lexicon, random",
+        help="integrated_gradients (the default), gradient_x_input, attention, occlusion, shapley, supervised, "
+        "lexicon, random",
     )
     parser.add_argument("--spans", metavar="DIR", help="for supervised: the span model, of `toxres train spans`")
     parser.add_argument(

@@ -90,10 +90,10 @@ def explained_comments(model: str, limit: int | None) -> pd.DataFrame:
 
 
 def explanations_of(cell: Cell, texts: Sequence[str]) -> list[Explanation]:
-    """A cell's explanations; of occlusion for all labels, as these cost nothing there."""
+    """A cell's explanations; of occlusion and Shapley for all labels, as these cost nothing there."""
     from toxres.explain import explain
 
-    labels = None if cell.method == "occlusion" else [LABEL]
+    labels = None if cell.method in ("occlusion", "shapley") else [LABEL]
     options = dict(OPTIONS.get(cell.method, {}))
     if cell.model != ALONE:
         checkpoint = checkpoint_of(cell.model)

@@ -129,10 +129,10 @@ def cells(models: Sequence[str] | None = None, methods: Sequence[str] | None = N
             raise InputError(f"unknown {kind} {unknown[0]!r}; choose out of: {', '.join(known)}")
     if models is None:
         models = [ALONE, *(name for name in MODELS if name not in MADE_BY_HAND or is_trained(WORK / name))]
-    cheap = ("lexicon", "random", "supervised", "attention", "gradient_x_input", "occlusion", "integrated_gradients")
+    cheap = ("lexicon", "random", "supervised", "attention", "gradient_x_input", "occlusion", "shapley")
     return [
         Cell(model, method)
-        for method in cheap
+        for method in (*cheap, "integrated_gradients")
         if methods is None or method in methods
         for model in (ALONE, *MODELS)
         if model in models and _can_be(model, method)

@@ -22,6 +22,7 @@ HEADLINE_METHODS = (
     "integrated_gradients",
     "gradient_x_input",
     "occlusion",
+    "shapley",
     "lexicon",
     "random",
     "supervised",
@@ -34,6 +35,7 @@ PAIRS = (
     ("attention", "integrated_gradients"),
     ("attention", "gradient_x_input"),
     ("attention", "occlusion"),
+    ("attention", "shapley"),
     ("attention", "lexicon"),
     ("attention", "random"),
     ("attention", "supervised"),
@@ -43,6 +45,9 @@ PAIRS = (
     ("gradient_x_input", "random"),
     ("occlusion", "lexicon"),
     ("occlusion", "random"),
+    ("shapley", "occlusion"),
+    ("shapley", "lexicon"),
+    ("shapley", "random"),
 )
 """Methods of a model that are compared on the same posts, the first minus the second."""
 

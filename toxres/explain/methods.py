@@ -13,6 +13,7 @@ from toxres.explain.controls import explain_lexicon, explain_random
 from toxres.explain.gradients import explain_gradient_x_input, explain_integrated_gradients
 from toxres.explain.occlusion import explain_occlusion
 from toxres.explain.record import Explanation
+from toxres.explain.shapley import explain_shapley
 from toxres.explain.subject import Subject
 from toxres.explain.supervised import explain_supervised
 from toxres.files import well_formed
@@ -28,6 +29,7 @@ EXPLAINERS: dict[str, Callable[..., Explanation]] = {
     "integrated_gradients": explain_integrated_gradients,
     "gradient_x_input": explain_gradient_x_input,
     "occlusion": explain_occlusion,
+    "shapley": explain_shapley,
     "lexicon": explain_lexicon,
     "random": explain_random,
     "supervised": explain_supervised,

@@ -21,6 +21,9 @@ REPLACEMENTS = {
 }
 """What a word can be replaced by, and how the record says it."""
 
+MAX_WORDS = 400
+"""Words of a comment that are asked about of a model that reads texts itself, unless told otherwise."""
+
 MOST_CHARACTERS = 8_000
 """Characters of a comment that are asked about of a model that reads texts itself."""
 
@@ -42,7 +45,7 @@ class Versions(NamedTuple):
 
 
 def explain_occlusion(
-    subject: Subject, text: str, columns: Sequence[int], *, replacement: str = "remove", max_words: int = 400
+    subject: Subject, text: str, columns: Sequence[int], *, replacement: str = "remove", max_words: int = MAX_WORDS
 ) -> Explanation:
     """f(x) less the logit of the comment without a word, for each word in turn.
 
@@ -62,19 +65,29 @@ def explain_occlusion(
     Raises:
         InputError: There is no model, the replacement is unknown, or the model does not know it.
     """
-    if replacement not in REPLACEMENTS:
-        raise InputError(f"unknown replacement {replacement!r}; choose one of: {', '.join(REPLACEMENTS)}")
-    if subject.model is None and subject.predict is None:
-        raise InputError("occlusion needs a model to ask; give a checkpoint, or choose lexicon or random")
-    if subject.model is None:
-        reading, scores, words, without = _of_text(subject, text, replacement, max_words)
-    else:
-        reading, scores, words, without = _of_tokens(subject, text, replacement)
+    reading, scores, words, without = versions_without(subject, text, replacement, max_words)
     attributions = np.zeros((len(reading.words), len(subject.labels)))
     attributions[words] = scores - without
     return subject.explanation(
         reading, columns, attributions[:, list(columns)], "occlusion", scores=scores, baseline=REPLACEMENTS[replacement]
     )
+
+
+def versions_without(
+    subject: Subject, text: str, replacement: str, max_words: int, method: str = "occlusion"
+) -> Versions:
+    """A comment's scores, and those without each word in turn; arguments as of `explain_occlusion`.
+
+    Raises:
+        InputError: As there; `method` is what the message calls the method.
+    """
+    if replacement not in REPLACEMENTS:
+        raise InputError(f"unknown replacement {replacement!r}; choose one of: {', '.join(REPLACEMENTS)}")
+    if subject.model is None and subject.predict is None:
+        raise InputError(f"{method} needs a model to ask; give a checkpoint, or choose lexicon or random")
+    if subject.model is None:
+        return _of_text(subject, text, replacement, max_words)
+    return _of_tokens(subject, text, replacement)
 
 
 def without_word(text: str, start: int, end: int) -> str:

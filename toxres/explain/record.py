@@ -11,6 +11,7 @@ METHODS = {
     "integrated_gradients": "integrated gradients",
     "gradient_x_input": "gradient x input",
     "occlusion": "word occlusion",
+    "shapley": "Shapley, both ends",
     "lexicon": "word list",
     "random": "random",
     "supervised": "span-supervised head",
@@ -27,7 +28,8 @@ class Explanation:
         words: W spans (start, end): `text[start:end]` is the word; in order, none overlaps another.
         labels: The K labels explained.
         attributions: W x K, float64. What a word adds to the score of a label where the method says so (integrated
-            gradients, gradient x input, occlusion), else its share or weight; 0 for words the model did not read.
+            gradients, gradient x input, occlusion, Shapley), else its share or weight; 0 for words the model did not
+            read.
         read: W booleans: whether the model read the word; it cuts long comments.
         method: One of `METHODS`.
         model: What tables call the model.

@@ -19,6 +19,7 @@ MEANINGS = {
     "integrated_gradients": "A value is what the word adds to the logit on the way from the baseline to the comment.",
     "gradient_x_input": "A value is what the word adds to the logit, judged by the slope at the comment alone.",
     "occlusion": "A value is how far the logit falls when the word is taken out (below zero: how far it rises).",
+    "shapley": "A value is what the word adds to the logit: the mean of alone and beside all other words.",
     "lexicon": "A value is 1 where the word is on a word list, else 0; the model is not asked why.",
     "random": "A value is drawn at random between 0 and 1: the floor that a method has to beat.",
     "supervised": "A value is the probability that people would mark the word as toxic, by a model of their marks.",

@@ -14,6 +14,7 @@ METHOD_STYLES = {
     "integrated_gradients": (BLUE, "-", "s"),
     "gradient_x_input": ("#56B4E9", "--", "D"),
     "occlusion": ("#009E73", "-", "^"),
+    "shapley": ("#E69F00", "-", "p"),
     "lexicon": ("#8C8C8C", "--", "v"),
     "random": ("#000000", ":", "x"),
     "supervised": ("#CC79A7", "-.", "P"),
