@@ -231,7 +231,8 @@ def test_the_summary_and_its_sentences(lab, tmp_path):
     assert table.loc[("custom", "attention"), "f1"] == 1.0 and table.loc[("none", "random"), "posts"] == 12
     aopc = explained_summary.faithfulness_table(found)
     assert aopc.loc[("custom", "occlusion"), ("comprehensiveness", "score")] == pytest.approx(0.7)
-    shares, probs = explained_summary.deletion_curves(found, "custom")["attention"]
+    shares, probs, low, high = explained_summary.deletion_curves(found, "custom")["attention"]
+    assert all(a - 1e-9 <= b <= c + 1e-9 for a, b, c in zip(low, probs, high, strict=True))
     assert shares[0] == 0 and probs[0] == pytest.approx(0.9) and probs[-1] == pytest.approx(0.2)
     assert "12 test posts of SemEval-2021 Task 5; rules tuned on 48 other posts" in explained_summary.told_origin(found)
     assert (

@@ -76,6 +76,13 @@ def test_faithfulness_says_what_is_better():
     assert "less is better" in ax.get_xlabel() and "kept" in ax.get_title(loc="left")
 
 
+def test_deletion_curves_have_bands_where_there_are_ends():
+    ax = deletion_curves({"random": ([0, 1], [0.9, 0.1], [0.8, 0.05], [0.95, 0.2]), "attention": ([0, 1], [0.9, 0.1])})
+    (band,) = ax.collections
+    points = band.get_paths()[0].vertices
+    assert {0.8, 0.05, 0.95, 0.2} <= set(points[:, 1].round(6))
+
+
 def test_deletion_curves_stand_on_a_square_root_axis():
     ax = deletion_curves({"random": ([0, 0.25, 1], [0.9, 0.8, 0.1]), "attention": ([0, 1], [0.9, 0.1])}, model="custom")
     assert [line.get_label() for line in ax.lines] == ["pooling attention", "random"]

@@ -153,7 +153,7 @@ def plausibility(results: Results) -> list[dict]:
 
 
 def faithfulness(results: Results) -> list[dict]:
-    """A row a cell: AOPC of comprehensiveness and sufficiency with intervals, and the mean deletion curve."""
+    """A row a cell: AOPC of comprehensiveness and sufficiency and the mean deletion curve, all with intervals."""
     rows = []
     for cell, table in results.deleted.items():
         row = {"model": cell.model, "method": cell.method, "comments": len(table)}
@@ -161,9 +161,12 @@ def faithfulness(results: Results) -> list[dict]:
             found = mean_interval(list(results.values(measure, cell).values()))
             row[measure] = {"score": found.score, "low": found.low, "high": found.high}
         steps = results.records[cell]["steps"]
+        means = [mean_interval(table[f"deleted@{share:g}"].tolist()) for share in steps]
         row["curve"] = {
             "share": list(steps),
-            "probability": [float(table[f"deleted@{share:g}"].mean()) for share in steps],
+            "probability": [found.score for found in means],
+            "low": [found.low for found in means],
+            "high": [found.high for found in means],
         }
         rows.append(row)
     return rows
@@ -262,10 +265,10 @@ def faithfulness_table(summary: Mapping) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").astype(float)
 
 
-def deletion_curves(summary: Mapping, model: str) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
-    """Method to shares of words deleted and mean probabilities, for one model."""
+def deletion_curves(summary: Mapping, model: str) -> dict[str, tuple[Sequence[float], ...]]:
+    """Method to shares of words deleted, mean probabilities and the ends of their intervals, for one model."""
     return {
-        row["method"]: (row["curve"]["share"], row["curve"]["probability"])
+        row["method"]: tuple(row["curve"][key] for key in ("share", "probability", "low", "high"))
         for row in summary["faithfulness"]
         if row["model"] == model
     }

@@ -143,7 +143,7 @@ def faithfulness_dots(
 
 
 def deletion_curves(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    curves: Mapping[str, tuple[Sequence[float], ...]],
     ax: Axes | None = None,
     *,
     model: str = "",
@@ -155,7 +155,8 @@ def deletion_curves(
     The shares stand on a square-root axis, as the first words matter most.
 
     Args:
-        curves: Method to S shares in [0, 1] and S mean probabilities.
+        curves: Method to S shares in [0, 1] and S mean probabilities, and the S lower and upper ends of their intervals
+            where bands are to be drawn.
         ax: Axes to draw on; new ones by default.
         model: Named in the title.
         title: Instead of that.
@@ -163,10 +164,13 @@ def deletion_curves(
     """
     ax = new_axes(ax, 8.2, 4.4)
     for method in (name for name in METHODS if name in curves):
-        shares, probs = curves[method]
+        shares, probs, *ends = curves[method]
         colour, line, marker = METHOD_STYLES[method]
         style = {"color": colour, "linestyle": line, "marker": marker, "markersize": 5}
-        ax.plot(np.sqrt(np.asarray(shares, dtype=float)), probs, label=METHODS[method], **style)
+        places = np.sqrt(np.asarray(shares, dtype=float))
+        ax.plot(places, probs, label=METHODS[method], **style)
+        if ends:
+            ax.fill_between(places, *ends, color=colour, alpha=0.13, linewidth=0)
     ticks = [0, 0.01, 0.05, 0.1, 0.2, 0.5, 1]
     ax.set_xticks(np.sqrt(ticks), [f"{100 * share:g}%" for share in ticks])
     ax.set_xlim(-0.02, 1.02)
