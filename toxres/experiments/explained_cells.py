@@ -52,7 +52,7 @@ SOURCES = ("jigsaw", "civil_spans", "davidson")
 SPAN_START = "custom"
 """The classifier whose encoder the span model starts from."""
 
-SPAN_MEMBERS = 2
+SPAN_MEMBERS = 1
 """Runs whose weights are averaged into the span model."""
 
 SPAN_SOURCES = ("toxic_spans", "civil_spans")
