@@ -48,9 +48,10 @@ class ErrorBrowser:
         choice: What is listed at first.
         method: The method of explanation that is chosen at first.
 
-    Example:
-        >>> checkpoints = {"baseline": load_checkpoint(...), "custom": load_checkpoint(...)}  # doctest: +SKIP
-        >>> ErrorBrowser(error_table(comments, checkpoints), checkpoints)  # doctest: +SKIP
+    Example::
+
+        checkpoints = {"baseline": load_checkpoint(...), "custom": load_checkpoint(...)}
+        ErrorBrowser(error_table(comments, checkpoints), checkpoints)
     """
 
     def __init__(
