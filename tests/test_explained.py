@@ -264,6 +264,21 @@ def test_the_answer_follows_from_the_differences(signs, told):
     assert "No model with attention pooling" in explained_told.answer({"differences": []})
 
 
+def test_models_of_six_layers_are_asked_about_a_draw_and_controls_compared_on_it(lab, monkeypatch):
+    monkeypatch.setattr(explained_cells, "DRAWN_POSTS", explained_cells.Sizes(8, 5, 6))
+    for cell in (Cell(ALONE, "random"), Cell("custom", "attention"), Cell("custom", "random")):
+        explained.execute(cell)
+    every, drawn = (pd.read_csv(lab / f"{name}.spans.csv") for name in ("none-random", "custom-attention"))
+    assert (every["set"] == "tsd_test").sum() == 12 and (drawn["set"] == "tsd_test").sum() == 5
+    assert set(drawn["id"]) < set(every["id"]) and len(pd.read_csv(lab / "custom-attention.faithful.csv")) == 6
+    found = explained_summary.summarise()
+    tests = {row["measure"]: row["n"] for row in found["differences"] if row["b"] == "random"}
+    assert tests["tsd_test"] == 5 and tests["comprehensiveness"] == 6
+    tuned = {row["model"]: row["tuned_on"] for row in found["plausibility"] if row["set"] == "tsd_test"}
+    assert tuned == {"custom": 8, ALONE: 48}
+    assert "5 to 12 test posts of SemEval-2021 Task 5; rules tuned on 8 to 48" in explained_summary.told_origin(found)
+
+
 def test_cells_that_scored_other_posts_are_refused(lab):
     explained.execute(Cell("custom", "attention"))
     explained.execute(Cell("custom", "occlusion"))

@@ -47,12 +47,14 @@ from toxres.experiments.explained_cells import (
     WORK,
     Cell,
     MarkedPosts,
+    Sizes,
     cells,
     data_sources,
     is_trained,
     planted_posts,
     scored_posts,
     settings_of,
+    sizes_of,
     toxic_comments,
     tuning_posts,
 )
@@ -84,7 +86,7 @@ def checkpoint_of(model: str):
 
 
 @functools.lru_cache(maxsize=2)
-def explained_comments(model: str, limit: int | None) -> pd.DataFrame:
+def explained_comments(model: str, limit: int) -> pd.DataFrame:
     """The comments that a model's explanations are tested on, the same for every method."""
     return toxic_comments(checkpoint_of(model), limit)
 
@@ -109,24 +111,25 @@ def execute(cell: Cell, limit: int | None = None, folder: Path | None = None) ->
 
     Args:
         cell: Which.
-        limit: Most posts of each kind, to try it out; all by default.
+        limit: Most posts of each kind, to try it out; as many as `explained_cells.sizes_of` says by default.
         folder: Where to write; `data/results/explained`, or beside the checkpoints where there is a limit.
     """
     folder = folder or (RESULTS if limit is None else WORK / "trial")
     started = time.monotonic()
+    sizes = sizes_of(cell.model) if limit is None else Sizes(limit, limit, limit)
     record: dict = {"cell": dataclasses.asdict(cell), "options": OPTIONS.get(cell.method, {}), "limit": limit}
     record |= {"tuned": {}, "seconds": {}, "sources": {}}
     if cell.marks:
         rows = []
         files = ("trial",) if cell.method == "supervised" else ("trial", "train")
         for name, tune, test in (
-            ("tsd_test", lambda: tuning_posts(limit, files), lambda: scored_posts(limit)),
+            ("tsd_test", lambda: tuning_posts(sizes.tuning, files), lambda: scored_posts(sizes.scored)),
             ("synthetic", lambda: planted_posts("validation", limit), lambda: planted_posts("test", limit)),
         ):
             rows += _plausibility(cell, name, tune(), test(), record)
         _write_rows(folder / f"{cell.name}.spans.csv", pd.DataFrame(rows))
     if cell.faithful:
-        _write_rows(folder / f"{cell.name}.faithful.csv", _faithfulness(cell, limit, record))
+        _write_rows(folder / f"{cell.name}.faithful.csv", _faithfulness(cell, sizes.faithful, record))
     record["checkpoints"] = _checkpoints(cell)
     record |= {"commit": current_commit(), "date": datetime.date.today().isoformat()}
     record["seconds"]["all"] = round(time.monotonic() - started, 1)
@@ -161,7 +164,7 @@ def _plausibility(cell: Cell, name: str, tune: MarkedPosts, test: MarkedPosts, r
     ]
 
 
-def _faithfulness(cell: Cell, limit: int | None, record: dict) -> pd.DataFrame:
+def _faithfulness(cell: Cell, limit: int, record: dict) -> pd.DataFrame:
     comments = explained_comments(cell.model, limit)
     checkpoint = checkpoint_of(cell.model)
     column = checkpoint.labels.index(LABEL)

@@ -58,11 +58,26 @@ SPAN_MEMBERS = 1
 SPAN_SOURCES = ("toxic_spans", "civil_spans")
 """What the span model is trained on: the train file of the task, and its raters one by one."""
 
-TUNING_POSTS = 700
-"""Posts that rules are tuned on: what can be used of the trial file, and a draw from the train file."""
 
-FAITHFUL_COMMENTS = 300
-"""Comments that faithfulness is measured on, half of them from each source where it has so many."""
+class Sizes(NamedTuple):
+    """How many posts a model's explanations are tuned and scored on.
+
+    Attributes:
+        tuning: Most posts that rules are tuned on: what can be used of the trial file, then a draw from the train file.
+        scored: Most test posts, drawn at random; None is all.
+        faithful: Comments that faithfulness is measured on, half of them from each source where it has so many.
+    """
+
+    tuning: int
+    scored: int | None
+    faithful: int
+
+
+EVERY_POST = Sizes(700, None, 300)
+"""For what is quick: models of one layer, and marks that ask no classifier."""
+
+DRAWN_POSTS = Sizes(300, 600, 200)
+"""For models of six layers, of which an explanation of a post is hundreds of passes; the same draw for all of them."""
 
 FAITHFUL_SOURCES = ("jigsaw", "civil_spans")
 
@@ -156,20 +171,25 @@ def is_trained(folder: Path) -> bool:
     return (folder / "run.json").is_file()
 
 
-def tuning_posts(limit: int | None = None, files: Collection[str] = ("trial", "train")) -> MarkedPosts:
+def sizes_of(model: str) -> Sizes:
+    """How many posts a model, or `ALONE`, is tuned and scored on."""
+    return EVERY_POST if model in (ALONE, *VARIANTS) else DRAWN_POSTS
+
+
+def tuning_posts(limit: int = EVERY_POST.tuning, files: Collection[str] = ("trial", "train")) -> MarkedPosts:
     """Posts of SemEval-2021 Task 5 that rules are tuned on: none from its test file, nor from a test fold of ours.
 
     The models have read most of these posts, with their label but without their spans.
 
     Args:
-        limit: Most posts; `TUNING_POSTS` by default.
+        limit: Most posts.
         files: "trial", "train" or both; a span model has learned from the latter.
     """
     comments = load_comments("civil_spans")
     kept_out = comments.loc[comments["fold"].isin([TEST_FOLD, OFFICIAL_FOLD]), "text"]
     refused = set(map(normalise_for_duplicates, kept_out))
     refused |= set(map(normalise_for_duplicates, load_toxic_spans("test")["text"]))
-    tables, left = [], TUNING_POSTS if limit is None else limit
+    tables, left = [], limit
     for file in files:
         posts = load_toxic_spans(file)
         sha256 = posts.attrs["sha256"]
@@ -198,7 +218,7 @@ def planted_posts(split: str, limit: int | None = None) -> MarkedPosts:
     return _marked([_drawn(posts, limit)], {"synthetic": comments.attrs["sha256"]})
 
 
-def toxic_comments(checkpoint, limit: int | None = None) -> pd.DataFrame:
+def toxic_comments(checkpoint, limit: int = EVERY_POST.faithful) -> pd.DataFrame:
     """Validation comments that a model calls toxic, drawn at random: `id`, `text`, `source`.
 
     Those of Jigsaw the model has not read. Those of `civil_spans` it may have, as an auxiliary source is left out of
@@ -206,12 +226,12 @@ def toxic_comments(checkpoint, limit: int | None = None) -> pd.DataFrame:
 
     Args:
         checkpoint: Of a classifier.
-        limit: Most comments; `FAITHFUL_COMMENTS` by default.
+        limit: Most comments.
 
     Raises:
         InputError: It calls none toxic.
     """
-    share = -(-(FAITHFUL_COMMENTS if limit is None else limit) // len(FAITHFUL_SOURCES))
+    share = -(-limit // len(FAITHFUL_SOURCES))
     column, tables = checkpoint.labels.index(LABEL), []
     for source in FAITHFUL_SOURCES:
         comments = load_comments(source, split="validation")

@@ -4,7 +4,6 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from toxres.errors import InputError
@@ -86,7 +85,7 @@ class Results:
     def _need_same_posts(self) -> None:
         groups: dict[str, list[tuple[Cell, pd.DataFrame, list[str]]]] = {}
         for cell, table in self.marked.items():
-            groups.setdefault("marked", []).append((cell, table, ["set", "id"]))
+            groups.setdefault(str(design.sizes_of(cell.model)), []).append((cell, table, ["set", "id"]))
         for cell, table in self.deleted.items():
             groups.setdefault(cell.model, []).append((cell, table, ["source", "id"]))
         for (first, table, columns), *others in groups.values():
@@ -182,6 +181,8 @@ def differences(results: Results) -> list[dict]:
                 pair = [results.values(measure, Cell(model, method)) for method in (a, b)]
                 if any(each is None for each in pair):
                     continue
+                if b in CONTROLS and measure in SETS:  # which may have marked more posts than the model was asked about
+                    pair[1] = {post: value for post, value in pair[1].items() if post in pair[0]}
                 found = mean_difference(pair[0], pair[1])
                 family.append({"measure": measure, "model": model, "a": a, "b": b, **found._asdict()})
         rows += with_family(pd.DataFrame(family)).to_dict("records") if family else []
@@ -278,16 +279,21 @@ def told_origin(summary: Mapping, kind: str = "tsd_test") -> str:
     """What stands under a figure: whose posts, how many, tuned on what, when; `kind` is a set or "faithfulness"."""
     run = summary["run"]
     if kind == "faithfulness":
-        count = max(row["comments"] for row in summary["faithfulness"])
-        comments = f"up to {count:,} validation comments of Jigsaw and civil_spans that the model calls toxic"
+        count = _told_range(row["comments"] for row in summary["faithfulness"])
+        comments = f"{count} validation comments of Jigsaw and civil_spans that the model calls toxic"
         return f"{comments}; {run['explained_on']}"
     rows = [row for row in summary["plausibility"] if row["set"] == kind]
     name = (
         "test posts of SemEval-2021 Task 5" if kind == "tsd_test" else "comments of the synthetic corpus with a phrase"
     )
-    tuned = np.unique([row["tuned_on"] for row in rows])
-    told = f"{tuned[0]:,}" if len(tuned) == 1 else f"{tuned[0]:,} to {tuned[-1]:,}"
-    return f"{rows[0]['posts']:,} {name}; rules tuned on {told} other posts; {run['explained_on']}"
+    posts, tuned = (_told_range(row[column] for row in rows) for column in ("posts", "tuned_on"))
+    return f"{posts} {name}; rules tuned on {tuned} other posts; {run['explained_on']}"
+
+
+def _told_range(counts: Iterable[int]) -> str:
+    """The smallest and the largest of some counts, or the one that they all are."""
+    counts = sorted(set(counts))
+    return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
 
 
 def _all_cells() -> list[Cell]:
