@@ -1,0 +1,71 @@
+"""Accept, reject, or ask a person: from calibrated probabilities and a site's policy to verdicts with a promise.
+
+```python
+from toxres.triage import fit_triage, load_policy, load_triage, save_triage
+
+policy = load_policy("news")                          # or a YAML file; `example_policies()` names those at hand
+triage = fit_triage(probs, targets, groups, policy)   # (N, 6) calibrated, (N, 6) with NaN for unknown, (N,) or a name
+verdicts = triage.decide(probs, groups)               # arrays: .verdict, .score, .group; and a sequence of `Verdict`
+save_triage(triage, folder)                           # immutable: triage.json, policy.yaml
+triage = load_triage(folder)
+```
+
+- `Policy` (frozen): `name`, `labels` (enforced: severity), `wrong_accepts` and `wrong_rejects` or `wrong_decisions`
+  (tolerated shares), `groups`, `confidence`, `unknown_group`, `always_review`, `thresholds`, `daily_queue`;
+  `.enforced`, `.hash`, `.to_dict()`, `.to_yaml()`.
+- `Triage` (frozen): `policy`, `groups` (name: `GroupThresholds` with `accept`, `reject`, `promises`), `labels`,
+  `calibrated_on`; `.decide(probs, groups)`, `.told()`.
+- `Verdict` (frozen): `verdict` in accept, uncertain, reject; `score`; `reasons` (`Reason`: `label`, `probability`,
+  `threshold`, `distance`, `rule`); `policy_hash`; `group`; `.to_dict()`.
+- `truth(targets, labels, policy)`: which rows violate the policy, and of which rows that is known.
+
+Where no thresholds keep the promise, `accept` and `reject` are None, every comment is uncertain, and the group's
+`promises` say why, and how many calibration rows would do. What is promised, and on what: `toxres.triage.thresholds`.
+"""
+
+import importlib
+
+_HOMES = {
+    "Policy": "policy",
+    "load_policy": "policy_file",
+    "parse_policy": "policy_file",
+    "example_policies": "policy_file",
+    "fit_triage": "fit",
+    "truth": "fit",
+    "Triage": "verdicts",
+    "GroupThresholds": "verdicts",
+    "Verdict": "verdicts",
+    "Verdicts": "verdicts",
+    "Reason": "verdicts",
+    "VERDICTS": "verdicts",
+    "Promise": "thresholds",
+    "save_triage": "record",
+    "load_triage": "record",
+}
+
+__all__ = [
+    "VERDICTS",
+    "GroupThresholds",
+    "Policy",
+    "Promise",
+    "Reason",
+    "Triage",
+    "Verdict",
+    "Verdicts",
+    "example_policies",
+    "fit_triage",
+    "load_policy",
+    "load_triage",
+    "parse_policy",
+    "save_triage",
+    "truth",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first asked for (PEP 562): reading a policy needs no scipy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
