@@ -84,7 +84,7 @@ def test_every_field_counts_in_the_hash_and_survives_the_file(change):
     [
         (MINE.replace("threat: 10", "thret: 10"), "mine.yaml, line 4, field 'labels.thret': is unknown; did you mean"),
         (MINE + "confidense: 0.9\n", "line 7, field 'confidense': is unknown; did you mean confidence?"),
-        (MINE.replace("_decisions", "_acepts"), "field wrong_acepts': is unknown; did you mean wrong_accepts?"),
+        (MINE.replace("_decisions", "_acepts"), "wrong_acepts': is unknown; did you mean wrong_accepts?"),
         (MINE.replace("0.01", "0"), "field 'tolerated.wrong_decisions': is 0, which no number"),
         (MINE.replace("0.01", "-0.1"), "line 6, .*above 0 and below 0.5"),
         (MINE.replace("0.01", "0.5"), "line 6, .*above 0 and below 0.5"),
