@@ -1,51 +1,44 @@
 """Honest scores on numpy arrays: metrics, thresholds, calibration, paired bootstrap, out-of-fold pooling, tables."""
 
-from toxres.evaluation.bootstrap import BootstrapInterval, BootstrapResult, bootstrap_interval, paired_bootstrap
-from toxres.evaluation.calibration import (
-    Calibration,
-    ReliabilityCurve,
-    expected_calibration_error,
-    fit_calibration,
-    reliability_curve,
-)
-from toxres.evaluation.metrics import Evaluation, auroc, average_precision, brier, evaluate_probs, f1, micro_f1
-from toxres.evaluation.oof import CrossFitted, cross_fitted
-from toxres.evaluation.report import compare_table, comparison_frame, label_frame
-from toxres.evaluation.seeds import (
-    SeedResult,
-    paired_bootstrap_seeds,
-    paired_seeds,
-    paired_seeds_table,
-    seed_differences,
-)
-from toxres.evaluation.thresholds import tune_thresholds
+import importlib
 
-__all__ = [
-    "BootstrapInterval",
-    "BootstrapResult",
-    "Calibration",
-    "CrossFitted",
-    "Evaluation",
-    "ReliabilityCurve",
-    "SeedResult",
-    "auroc",
-    "average_precision",
-    "bootstrap_interval",
-    "brier",
-    "compare_table",
-    "comparison_frame",
-    "cross_fitted",
-    "evaluate_probs",
-    "expected_calibration_error",
-    "f1",
-    "fit_calibration",
-    "label_frame",
-    "micro_f1",
-    "paired_bootstrap",
-    "paired_bootstrap_seeds",
-    "paired_seeds",
-    "paired_seeds_table",
-    "reliability_curve",
-    "seed_differences",
-    "tune_thresholds",
-]
+_HOMES = {
+    "BootstrapInterval": "bootstrap",
+    "BootstrapResult": "bootstrap",
+    "Calibration": "calibration",
+    "CrossFitted": "oof",
+    "Evaluation": "metrics",
+    "ReliabilityCurve": "calibration",
+    "SeedResult": "seeds",
+    "auroc": "metrics",
+    "average_precision": "metrics",
+    "bootstrap_interval": "bootstrap",
+    "brier": "metrics",
+    "compare_table": "report",
+    "comparison_frame": "report",
+    "cross_fitted": "oof",
+    "evaluate_probs": "metrics",
+    "expected_calibration_error": "calibration",
+    "f1": "metrics",
+    "fit_calibration": "calibration",
+    "label_frame": "report",
+    "micro_f1": "metrics",
+    "paired_bootstrap": "bootstrap",
+    "paired_bootstrap_seeds": "seeds",
+    "paired_seeds": "seeds",
+    "paired_seeds_table": "seeds",
+    "reliability_curve": "calibration",
+    "seed_differences": "seeds",
+    "tune_thresholds": "thresholds",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first asked for (PEP 562): a service needs neither pandas nor scipy to decide."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

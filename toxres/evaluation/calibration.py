@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import logsumexp
 
 from toxres.errors import InputError
 from toxres.evaluation.arrays import as_logits, as_probs, as_targets, known, label_names, sigmoid, softmax, to_probs
@@ -133,6 +131,8 @@ def fit_calibration(
 
 
 def _fit(soft: np.ndarray, logits: np.ndarray, method: Method, penalty: float) -> tuple[float, float]:
+    from scipy.optimize import minimize
+
     shift = 1.0 if method == "platt" else 0.0
     if method == "platt":
         n_positives, n_negatives = soft.sum(), (1 - soft).sum()
@@ -152,6 +152,9 @@ def _fit(soft: np.ndarray, logits: np.ndarray, method: Method, penalty: float) -
 
 
 def _fit_softmax(soft: np.ndarray, logits: np.ndarray, penalty: float) -> float:
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
+
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         slope, away = parameters[0], parameters - 1
         scaled = slope * logits

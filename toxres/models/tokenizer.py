@@ -11,7 +11,7 @@ from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 from toxres.errors import InputError
 from toxres.models.configuration import ToxicityConfig
-from toxres.text import SPECIAL_TOKENS, STEPS, Normalised, normalise
+from toxres.text import SPECIAL_TOKENS, STEPS, Normalised, prepare
 
 SYNONYMS = {
     "<url>": "url link",
@@ -101,11 +101,11 @@ class OriginalEncoding:
         for number, source in enumerate(self._sources):
             rows = np.flatnonzero(sequences == number)
             if isinstance(source, Normalised):
-                original[rows] = _to_original(source, positions[rows])
+                original[rows] = source.to_original(positions[rows])
             else:
                 words = self._encoding.word_ids
                 for row in rows:
-                    original[row] = _to_original(source[words[row]], positions[row : row + 1])[0]
+                    original[row] = source[words[row]].to_original(positions[row : row + 1])[0]
         return [(start, end) for start, end in original.tolist()]
 
 
@@ -178,11 +178,7 @@ class NormalizingTokenizer(TokenizersBackend):
 
     def prepare(self, text: str) -> Normalised:
         """What the backend gets to see of a text, and where each of its characters stands in it."""
-        text, spans = normalise(text, self.normalisation or ())
-        text = _SURROGATE.sub("\ufffd", text)
-        if self.dummy_prefix and text:
-            return Normalised(" " + text, np.concatenate([spans[:1], spans]))
-        return Normalised(text, spans)
+        return prepare(text, self.normalisation or (), self.dummy_prefix)
 
     def _encode_plus(
         self,
@@ -267,16 +263,6 @@ def _ordered(steps: list[str]) -> list[str]:
     if unknown:
         raise InputError(f"unknown normalisation step {unknown[0]!r}; choose from: {', '.join(STEPS)}")
     return [step for step in STEPS if step in steps]
-
-
-def _to_original(source: Normalised, positions: np.ndarray) -> np.ndarray:
-    """Spans in the original text of spans in a normalised one, both K x 2."""
-    if not len(source.spans):
-        return np.zeros_like(positions)
-    last = len(source.spans) - 1
-    starts = source.spans[np.clip(positions[:, 0], 0, last), 0]
-    ends = source.spans[np.clip(positions[:, 1] - 1, 0, last), 1]
-    return np.stack([starts, ends], axis=1)
 
 
 def _nested(function: Any, value: Any) -> Any:

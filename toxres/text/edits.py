@@ -19,6 +19,15 @@ class Normalised(NamedTuple):
     text: str
     spans: np.ndarray
 
+    def to_original(self, positions: np.ndarray) -> np.ndarray:
+        """Spans in the original text of spans in the normalised one, both (K, 2); an empty text has (0, 0) only."""
+        if not len(self.spans):
+            return np.zeros_like(positions)
+        last = len(self.spans) - 1
+        starts = self.spans[np.clip(positions[:, 0], 0, last), 0]
+        ends = self.spans[np.clip(positions[:, 1] - 1, 0, last), 1]
+        return np.stack([starts, ends], axis=1)
+
 
 class Edit(NamedTuple):
     """Characters `start` to `end` (at least one) become `text`, all of which stands for all of them."""
