@@ -29,6 +29,8 @@ _HOMES = {
     "compare": "api",
     "evaluate": "api",
     "score": "scoring",
+    "export_bundle": "serving",
+    "load_bundle": "serving",
 }
 
 __all__ = sorted(_HOMES)

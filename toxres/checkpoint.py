@@ -120,7 +120,7 @@ class Checkpoint:
             InputError: `texts` is a single text or one of them is no string, the weights are broken, or the checkpoint
                 marks spans and scores no comments.
         """
-        texts = _texts(texts)
+        texts = check_texts(texts)
         need_scores(self)
         if self.tokenizer is None:
             logits = self.model.predict_logits(texts)
@@ -236,8 +236,12 @@ def _check_config(path: Path, task: Task) -> None:
         raise InputError(f"{file}: problem_type is not {task.problem_type}, as {task.name} needs; train it again")
 
 
-def _texts(texts: Sequence[str]) -> list[str]:
-    """The texts, checked and without lone surrogates."""
+def check_texts(texts: Sequence[str]) -> list[str]:
+    """The texts of a call, without lone surrogates.
+
+    Raises:
+        InputError: It is a single text, or one of them is no string.
+    """
     if isinstance(texts, str | bytes):
         raise InputError("texts: is a single text; give a list of texts, such as [text]")
     texts = list(texts)

@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _router(commands)
     _score(commands)
     _explain(commands)
+    _export(commands)
     return parser
 
 
@@ -171,6 +172,12 @@ def _explain(commands) -> None:
     )
     parser.add_argument("--out", required=True, metavar="PAGE.html", help="the page to write; it needs no other file")
     parser.add_argument("--json", metavar="OUT.json", help="write the attributions here as well")
+
+
+def _export(commands) -> None:
+    parser = _add(commands, "export", verbs.export, "one folder of models that a service runs on")
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT")
+    parser.add_argument("--out", required=True, metavar="BUNDLE", help="the folder to make")
 
 
 def _natural(word: str) -> int:

@@ -299,3 +299,12 @@ def explain(options: argparse.Namespace) -> None:
         if each.note:
             print(f"{each.model}: {each.note}", file=sys.stderr)
     print(f"page: {options.out}")
+
+
+def export(options: argparse.Namespace) -> None:
+    """`toxres export CHECKPOINT [CHECKPOINT...] --out BUNDLE`."""
+    from toxres.serving import export_bundle
+
+    folder = export_bundle(options.checkpoints, options.out)
+    print(f"bundle: {folder}")
+    print(f"next: toxres serve {folder}")
