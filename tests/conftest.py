@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers.databases import KINDS, Clock, emptied, postgres, postgres_bin
 
 from toxres.data.schema import make_comments
+from toxres.triage.database import open_database
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,33 @@ def bare_data(monkeypatch, tmp_path) -> Path:
     for module in ("toxres.data.paths", "toxres.data.splits", "toxres.data.registry"):
         monkeypatch.setattr(f"{module}.ROOT", root)
     return raw
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """URL of a PostgreSQL's database."""
+    if postgres_bin() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request, tmp_path) -> str:
+    """Where a moderation database can be made: the same test runs on both kinds."""
+    if request.param == "sqlite":
+        return str(tmp_path / "moderation.db")
+    return emptied(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The database's clock, which a test moves."""
+    return Clock()
+
+
+@pytest.fixture
+def database(database_url, clock):
+    """An empty moderation database, once of each kind."""
+    with open_database(database_url, create=True, clock=clock) as opened:
+        yield opened

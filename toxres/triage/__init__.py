@@ -21,6 +21,21 @@ triage = load_triage(folder)
 
 Where no thresholds keep the promise, `accept` and `reject` are None, every comment is uncertain, and the group's
 `promises` say why, and how many calibration rows would do. What is promised, and on what: `toxres.triage.thresholds`.
+
+The moderation database takes it from there, a SQLite file or PostgreSQL by URL; threads may share one:
+
+```python
+from toxres.triage import ScoredComment, claim_next, decide, open_database, record_comments
+
+database = open_database("moderation.db", create=True)
+record_comments(database, [ScoredComment(id, text, group, probs, verdict, model, policy_hash, enforced)])
+for each in claim_next(database, "anna", group="news", order="uncertain", daily_cap=policy.daily_queue):
+    decide(database, each.comment_id, "anna", "reject", ["insult"])        # or "accept"; correct=True supersedes
+```
+
+`decide` raises `UnknownComment`, `NotClaimed`, `AlreadyDecided` (all `InputError`); `claim_comment` takes one comment,
+whatever its verdict; `release` gives one back; `left_today`, `queue_table`, `moderators_table` and `agreements` say
+where things stand; `read_decisions` gives decisions as labelled comments; `draw_roles` draws a group's gate.
 """
 
 import importlib
@@ -41,22 +56,64 @@ _HOMES = {
     "Promise": "thresholds",
     "save_triage": "record",
     "load_triage": "record",
+    "Agreement": "decisions",
+    "AlreadyDecided": "refusals",
+    "Claimed": "queue",
+    "Database": "database",
+    "NotClaimed": "refusals",
+    "Recorded": "intake",
+    "ScoredComment": "intake",
+    "UnknownComment": "refusals",
+    "agreements": "overview",
+    "claim_comment": "queue",
+    "claim_next": "queue",
+    "decide": "queue",
+    "draw_roles": "gates",
+    "export_decisions": "decisions",
+    "left_today": "queue",
+    "moderators_table": "overview",
+    "open_database": "database",
+    "queue_table": "overview",
+    "read_decisions": "decisions",
+    "record_comments": "intake",
+    "release": "queue",
 }
 
 __all__ = [
     "VERDICTS",
+    "Agreement",
+    "AlreadyDecided",
+    "Claimed",
+    "Database",
     "GroupThresholds",
+    "NotClaimed",
     "Policy",
     "Promise",
     "Reason",
+    "Recorded",
+    "ScoredComment",
     "Triage",
+    "UnknownComment",
     "Verdict",
     "Verdicts",
+    "agreements",
+    "claim_comment",
+    "claim_next",
+    "decide",
+    "draw_roles",
     "example_policies",
+    "export_decisions",
     "fit_triage",
+    "left_today",
     "load_policy",
     "load_triage",
+    "moderators_table",
+    "open_database",
     "parse_policy",
+    "queue_table",
+    "read_decisions",
+    "record_comments",
+    "release",
     "save_triage",
     "truth",
 ]
