@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 PRESET ?= $(or $(TOXRES_PRESET),quick)
 PYTEST_ARGS ?=
+PORT ?= 8000
 PYTHONS ?= python3.11 python3.12 python3.13 python3 python
 PIP ?= .venv/bin/python -m pip
 PY := .venv/bin/python
@@ -12,7 +13,7 @@ STAMP := .venv/.installed
 # The stamp holds the folder it was made in: an editable install does not survive a move.
 venv_works := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c '' 2>/dev/null && echo yes)
 
-.PHONY: help setup run test stress render data bench clean remake
+.PHONY: help setup run test stress render app data bench clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +66,9 @@ render: $(STAMP) ## the committed results, notebooks and figures: preset full, o
 	@$(PY) -m toxres.training.summaries
 	@$(PY) -m toxres.render --preset full --in-place
 	@$(PY) -m toxres.readme
+
+app: $(STAMP) ## the page and the API on the newest checkpoints, at http://127.0.0.1:8000 (PORT=N for another)
+	@$(PY) -m toxres serve --port $(PORT) --database build/moderation.db
 
 data: $(STAMP) ## download the public sources, verified, into data/cache
 	@$(PY) -m toxres data pull

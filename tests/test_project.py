@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 
 from toxres.files import ROOT
 
-VERBS = {"help", "setup", "run", "test", "stress", "render", "data", "bench", "clean"}
+VERBS = {"help", "setup", "run", "test", "stress", "render", "app", "data", "bench", "clean"}
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _score(commands)
     _explain(commands)
     _export(commands)
+    _serve(commands)
     return parser
 
 
@@ -180,6 +181,34 @@ def _export(commands) -> None:
     parser.add_argument("--out", required=True, metavar="BUNDLE", help="the folder to make")
 
 
+def _serve(commands) -> None:
+    parser = _add(commands, "serve", verbs.serve, "the page and the API of a bundle, over HTTP")
+    parser.add_argument(
+        "bundle", nargs="?", metavar="BUNDLE", help="of `toxres export`; one of the newest checkpoints if none is named"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="address to listen at; 127.0.0.1, this machine"
+    )
+    parser.add_argument("--port", type=_natural, default=8000, metavar="N", help="8000; 0 takes a free one")
+    parser.add_argument("--triage", metavar="DIR", help="of `toxres triage fit`, instead of the bundle's own")
+    parser.add_argument("--decides", metavar="MODEL", help="whose scores verdicts come from; the one the triage is of")
+    parser.add_argument("--database", metavar="FILE|URL", help="the moderators': a SQLite file, or postgresql://...")
+    parser.add_argument("--api-key-file", metavar="FILE", help="API keys, one a line; requests then have to show one")
+    parser.add_argument("--origin", action="append", metavar="URL", help="browsers may call from there too (CORS)")
+    parser.add_argument("--languages", default="en", metavar="LIST", help="served by the Perspective-like route; en")
+    parser.add_argument("--log-text", action="store_true", help="write the comments themselves into the log")
+    for name, what in verbs.SERVE_LIMITS.items():
+        kind = _seconds if name.endswith("seconds") else _positive
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=what)
+
+
+def _seconds(word: str) -> float:
+    number = float(word)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, not {word}")
+    return number
+
+
 def _natural(word: str) -> int:
     number = int(word)
     if number < 0:
@@ -198,3 +227,4 @@ def _positive(word: str) -> int:
 
 for _type in (_natural, _positive):
     _type.__name__ = "whole number"
+_seconds.__name__ = "number"

@@ -308,3 +308,45 @@ def export(options: argparse.Namespace) -> None:
     folder = export_bundle(options.checkpoints, options.out)
     print(f"bundle: {folder}")
     print(f"next: toxres serve {folder}")
+
+
+SERVE_LIMITS = {
+    "body_bytes": "bytes of a request; 1 MiB",
+    "comments": "comments of a request; 128",
+    "characters": "characters of a comment; 50,000",
+    "words": "words that an explanation asks about; 200",
+    "in_flight": "requests at once; 256",
+    "waiting_seconds": "how long a request may wait for the models; 10",
+    "request_seconds": "how long a request may take; 60",
+}
+"""Limits of a service that the command line sets, and what it says of them."""
+
+
+def serve(options: argparse.Namespace) -> None:
+    """`toxres serve [BUNDLE] [--host H] [--port N] [--database URL]`."""
+    from toxres.serving.server import serve as run
+    from toxres.serving.settings import Limits, Settings, read_keys
+
+    given = {name: getattr(options, name) for name in SERVE_LIMITS if getattr(options, name) is not None}
+    settings = Settings(
+        Limits(**given),
+        read_keys(options.api_key_file) if options.api_key_file else (),
+        tuple(options.origin or ()),
+        tuple(name.lower() for name in _names(options.languages, "--languages")),
+        options.log_text,
+    )
+    bundle = options.bundle
+    if bundle is None:
+        from toxres.cli.newest import newest_bundle
+        from toxres.paths import build_dir
+
+        bundle = newest_bundle(build_dir())
+    run(
+        bundle,
+        host=options.host,
+        port=options.port,
+        settings=settings,
+        triage=options.triage,
+        database=options.database,
+        decides=options.decides,
+    )
