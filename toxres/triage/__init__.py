@@ -53,7 +53,7 @@ _HOMES = {
     "Verdicts": "verdicts",
     "Reason": "verdicts",
     "VERDICTS": "verdicts",
-    "Promise": "thresholds",
+    "Promise": "promise",
     "save_triage": "record",
     "load_triage": "record",
     "Agreement": "decisions",

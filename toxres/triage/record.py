@@ -9,7 +9,7 @@ from toxres.files import atomic_path, need_writable, read_json, write_json, writ
 from toxres.results import current_commit
 from toxres.triage.policy import FieldError, Policy
 from toxres.triage.policy_file import load_policy
-from toxres.triage.thresholds import Promise
+from toxres.triage.promise import Promise
 from toxres.triage.verdicts import GroupThresholds, Triage
 
 TRIAGE = "triage.json"

@@ -9,13 +9,15 @@ promised of another group, of a changed register, or of a part of the comments, 
 How. The candidates are a fixed grid of certainties, from the most certain outwards: at certainty c, comments whose
 score is below 1 - c are accepted and those from c on rejected. Their order knows nothing of the calibration rows.
 Each is tested with an exact binomial tail, and the walk through them spends the error budget (`bounds.walk`). It sets
-out where the scores say that it should: at c = 1 - tolerated even the least certain automatic decision of a calibrated
-model is wrong as rarely as tolerated; three further starts guard against scores that say too much or too little.
-Scores that are not calibrated cost coverage, never the promise. Promises about both sides walk each by itself, with
-half of the budget.
+out at c = 1 - tolerated, where even the least certain automatic decision of a calibrated model is wrong as rarely as
+tolerated; two further starts with a little of the budget guard against scores that say too much or too little. Scores
+that are not calibrated cost coverage, never the promise. Promises about both sides walk each by itself, with half of
+the budget.
 
-MAPIE's risk control has such tests for binary classifiers, but no verdict in between with exact tails of the selective
-error of both sides at once, so this is our own.
+MAPIE 1.6 (`BinaryClassificationController`) has the same exact tail for binary losses and fixed-sequence tests, and a
+predictor that abstains is possible there. It does not fit where accepts and rejects are promised apart, as it asks of
+one parameter to keep all risks at once, and it has neither starts with budgets of their own nor the number of rows
+that would do. The tests hold our tails and walks against its.
 """
 
 import dataclasses
@@ -27,6 +29,7 @@ from scipy.special import expit, logit
 
 from toxres.triage.bounds import clopper_pearson, decisions_needed, risk_p_values, walk
 from toxres.triage.policy import Policy
+from toxres.triage.promise import Promise, verb
 
 _LOGITS: Final = np.linspace(12, 0, 601)
 ACCEPT_BELOW: Final = expit(-_LOGITS)
@@ -34,49 +37,8 @@ ACCEPT_BELOW: Final = expit(-_LOGITS)
 REJECT_FROM: Final = expit(_LOGITS)
 """Candidates for the reject threshold, each as certain as the one of `ACCEPT_BELOW` beside it."""
 
-STARTS: Final = {0.25: 0.1, 1.0: 0.4, 2.0: 0.25, 4.0: 0.25}
+STARTS: Final = {0.25: 0.05, 1.0: 0.9, 3.0: 0.05}
 """Where a walk sets out: at certainty `1 - factor * tolerated`, with this share of the error budget."""
-
-SIDES: Final = {"wrong_accepts": "accepted", "wrong_rejects": "rejected", "wrong_decisions": "automatic"}
-"""What a tolerated share is of."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Promise:
-    """What can be promised of one group's decisions of one kind.
-
-    Attributes:
-        of: "accepted", "rejected" or "automatic" (both together).
-        tolerated: Share of wrong decisions that the policy tolerates.
-        error: Probability that the promise is wrong, over the draw of the calibration rows.
-        kept: Whether thresholds were found that keep it. If not, no comment is decided this way.
-        decided: Calibration rows decided this way; if not kept, at the candidate that came nearest.
-        wrong: Wrong ones of these.
-        p_value: Of "the true share is above `tolerated`" at these thresholds.
-        upper: One-sided upper bound of the true share at confidence `1 - error`, for these thresholds by themselves.
-        rows_needed: If not kept: calibration rows that would do at the error rate found; None if no number would.
-        why: If not kept, the reason in words; else "".
-    """
-
-    of: str
-    tolerated: float
-    error: float
-    kept: bool
-    decided: int
-    wrong: int
-    p_value: float
-    upper: float
-    rows_needed: int | None = None
-    why: str = ""
-
-    def told(self) -> str:
-        """The promise, or why there is none, as a sentence."""
-        if not self.kept:
-            return f"{self.of}: no promise, so nothing is {_verb(self.of)} automatically; {self.why}"
-        return (
-            f"{self.of}: with confidence {1 - self.error:.3g}, at most {self.tolerated:.3g} wrong "
-            f"({self.wrong:,} of {self.decided:,} calibration rows were)"
-        )
 
 
 class Chosen(NamedTuple):
@@ -190,7 +152,7 @@ def _needed(
     shown = f"at most {tolerated:.3g} wrong with confidence {1 - error:.3g}"
     least = decisions_needed(0.0, tolerated, error)
     if not decided.any():
-        return None, f"none of {rows:,} calibration rows is certain enough to be {_verb(of)}"
+        return None, f"none of {rows:,} calibration rows is certain enough to be {verb(of)}"
     found = []
     for at in np.flatnonzero(decided):
         needed = decisions_needed(wrong[at] / decided[at], tolerated, error)
@@ -206,10 +168,6 @@ def _needed(
         f"to show {shown}, {least:,} decisions without an error are the least, and {rows:,} calibration rows have "
         f"{int(decided[at]):,} with {int(wrong[at]):,} wrong; about {max(most, rows + 1):,} such rows would do"
     )
-
-
-def _verb(of: str) -> str:
-    return {"accepted": "accepted", "rejected": "rejected"}.get(of, "decided")
 
 
 def tuned_thresholds(scores: np.ndarray, violates: np.ndarray, tolerated: float) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ from toxres.errors import InputError
 from toxres.evaluation.arrays import as_probs
 from toxres.labels import LABELS
 from toxres.triage.policy import Policy
-from toxres.triage.thresholds import Promise
+from toxres.triage.promise import Promise
 
 ACCEPT: Final = "accept"
 UNCERTAIN: Final = "uncertain"
