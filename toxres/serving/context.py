@@ -95,10 +95,12 @@ def check_models(service: Service, names: Sequence[str] | None) -> list[str]:
 
 
 @contextlib.contextmanager
-def refusals(service: Service) -> Iterator[None]:
-    """Say what goes wrong in the block as an answer of HTTP."""
+def refusals(service: Service, *passed: type[Exception]) -> Iterator[None]:
+    """Say what goes wrong in the block as an answer of HTTP, but for exceptions that are `passed` on."""
     try:
         yield
+    except passed:
+        raise
     except Overloaded as error:
         service.metrics.refused.labels("models").inc()
         raise busy(error.retry_after) from None

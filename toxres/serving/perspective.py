@@ -164,24 +164,24 @@ def check(request: AnalyzeRequest, served: Sequence[str], characters: int) -> tu
     """
     text = request.comment.text if request.comment else ""
     if request.comment and request.comment.type not in (None, "", "PLAIN_TEXT", "TEXT_TYPE_UNSPECIFIED"):
-        raise _refused("comment.type: only PLAIN_TEXT is scored; send the text without markup", "INVALID_REQUEST")
+        raise refused("comment.type: only PLAIN_TEXT is scored; send the text without markup", "INVALID_REQUEST")
     if not text.strip():
-        raise _refused("comment.text: is empty; send the text to score", "COMMENT_EMPTY")
+        raise refused("comment.text: is empty; send the text to score", "COMMENT_EMPTY")
     if len(text) > characters:
-        raise _refused(
+        raise refused(
             f"comment.text: has {len(text):,} characters, more than {characters:,}; shorten it", "COMMENT_TOO_LONG"
         )
     if not request.requestedAttributes:
-        raise _refused("requestedAttributes: names none; ask for one, such as TOXICITY", "NO_REQUESTED_ATTRIBUTES")
+        raise refused("requestedAttributes: names none; ask for one, such as TOXICITY", "NO_REQUESTED_ATTRIBUTES")
     for name, options in request.requestedAttributes.items():
         if name not in ATTRIBUTES:
             known = ", ".join(ATTRIBUTES)
-            raise _refused(f"requestedAttributes: {name[:60]!a} is unknown; ask for some of {known}", "INVALID_REQUEST")
+            raise refused(f"requestedAttributes: {name[:60]!a} is unknown; ask for some of {known}", "INVALID_REQUEST")
         if options.scoreType not in (None, "", "PROBABILITY", "SCORE_TYPE_UNSPECIFIED"):
-            raise _refused(f"requestedAttributes.{name}.scoreType: only PROBABILITY is served", "INVALID_REQUEST")
+            raise refused(f"requestedAttributes.{name}.scoreType: only PROBABILITY is served", "INVALID_REQUEST")
     context = request.context
     if context and context.entries is not None and context.articleAndParentComment is not None:
-        raise _refused("context: give entries, or articleAndParentComment, not both", "INVALID_REQUEST")
+        raise refused("context: give entries, or articleAndParentComment, not both", "INVALID_REQUEST")
     return text, _languages(request, served)
 
 
@@ -203,12 +203,8 @@ def _languages(request: AnalyzeRequest, served: Sequence[str]) -> list[str]:
     return list(asked)
 
 
-def too_long(message: str) -> Problem:
-    """400 for a comment that has more tokens than a request may have."""
-    return _refused(message, "COMMENT_TOO_LONG")
-
-
-def _refused(message: str, kind: str) -> Problem:
+def refused(message: str, kind: str) -> Problem:
+    """400 with one of the API's own error types."""
     return Problem(400, message, details=[{"@type": DETAIL_TYPE, "errorType": kind}])
 
 

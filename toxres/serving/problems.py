@@ -1,5 +1,6 @@
 """How the service says no: one shape for every error, and the Perspective API's own on its route."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,7 +82,7 @@ class Problem(Exception):
 
 def busy(seconds: float, why: str = "the models have more to do than they manage") -> Problem:
     """503 with `Retry-After`, in whole seconds."""
-    wait = str(max(1, min(120, round(seconds + 0.5))))
+    wait = str(max(1, min(120, math.ceil(seconds))))
     return Problem(503, f"{why}; try again in {wait} s", headers={"Retry-After": wait})
 
 

@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from toxres.serving.context import in_thread, refusals, score, service_of, tell
+from toxres.serving.context import in_thread, refusals, service_of, tell
 from toxres.serving.moderation import Asked
-from toxres.serving.perspective import AnalyzeRequest, AnalyzeResponse, answer, check, sentences, too_long
+from toxres.serving.perspective import AnalyzeRequest, AnalyzeResponse, answer, check, refused, sentences
 from toxres.serving.problems import Problem, json_response
 from toxres.serving.responses import documented
+from toxres.serving.scorer import TooLong
 
 router = APIRouter(tags=["Perspective API"])
 
@@ -40,14 +41,17 @@ async def analyze(
     spans = sentences(text) if body.spanAnnotations else []
     texts = [text] if len(spans) < 2 else [text, *(text[start:end] for start, end in spans)]
     try:
-        found = (await score(service, texts, [moderation.model]))[moderation.model]
-        if moderation.database is not None and not body.doNotStore:
-            asked = Asked(None, text, body.communityId or None)
-            with refusals(service):
+        with refusals(service, TooLong):
+            found = (await service.scorer.score(texts, [moderation.model]))[moderation.model]
+            if moderation.database is not None and not body.doNotStore:
+                asked = Asked(None, text, body.communityId or None)
                 verdicts = moderation.decide([asked], found[:1])
                 await in_thread(service, moderation.record, [asked], found[:1], verdicts)
+    except TooLong as error:
+        told = f"comment.text: has {error.tokens:,} tokens, more than {service.limits.request_tokens:,}; shorten it"
+        raise refused(told, "COMMENT_TOO_LONG") from None
     except Problem as problem:
-        raise too_long(problem.message) if problem.status == 422 else problem from None
+        raise refused(problem.message, "INVALID_REQUEST") if problem.status == 422 else problem from None
     labels = service.scorer.models[moderation.model].labels
     probs = [dict(zip(labels, map(float, each.probs), strict=True)) for each in found]
     parts = [(*span, each) for span, each in zip(spans, probs[1:], strict=True)] if len(spans) > 1 else None

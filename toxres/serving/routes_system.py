@@ -34,6 +34,7 @@ async def models(request: Request) -> Response:
     ]
     answer = {
         "models": found,
+        "bundle": {"version": service.bundle.version, "created": service.bundle.manifest.get("created")},
         "policy": moderation.triage.policy.to_dict() if moderation.fitted else None,
         "policy_hash": moderation.triage.policy.hash,
         "promises": moderation.promises,
@@ -47,11 +48,11 @@ async def models(request: Request) -> Response:
     return json_response(answer | {"request_id": request_id(request)})
 
 
-@router.get("/healthz", response_model=Health, responses={500: {"model": Health, "description": "Broken."}})
+@router.get("/healthz", response_model=Health, responses={503: {"model": Health, "description": "Broken."}})
 async def healthz(request: Request) -> Response:
     """Whether the process lives and its models' threads do: if not, restart it."""
     alive = request.app.state.service is None or request.app.state.service.scorer.alive
-    return json_response({"status": "ok" if alive else "broken"}, 200 if alive else 500)
+    return json_response({"status": "ok" if alive else "broken"}, 200 if alive else 503)
 
 
 @router.get("/readyz", response_model=Health, responses=UNREADY)

@@ -306,13 +306,22 @@ class ModelInfo(Answer):
     thresholds: dict[str, Probability] = Field(description="Tuned, on the scale of calibrated probabilities.")
     attention: bool = Field(description="Whether attention explains it.")
     decides: bool = Field(description="Whether verdicts come from it.")
+    runtime: str = Field(description="What runs it.")
+    precision: str = Field(description="In which it multiplies.")
+
+
+class BundleInfo(Answer):
+    """The bundle that is served."""
+
+    version: str = Field(description="Changes whenever any of its files does.")
+    created: str | None
 
 
 class ModelsResponse(Answer):
     """What is served."""
 
     models: list[ModelInfo]
-    bundle: dict[str, Any]
+    bundle: BundleInfo
     policy: dict[str, Any] | None
     policy_hash: str
     promises: list[str]

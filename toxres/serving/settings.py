@@ -29,7 +29,7 @@ class Limits:
     body_bytes: int = 1 << 20
     comments: int = 128
     characters: int = 50_000
-    request_tokens: int = 1 << 16
+    request_tokens: int = 3 << 15
     words: int = 200
     in_flight: int = 256
     buffered_bytes: int = 64 << 20

@@ -20,7 +20,9 @@ let service = null;
 
 const rule = (reason) => {
   if (reason.rule === "always_review") return `${pretty(reason.label)} ${percent(reason.probability)}: always for a person`;
-  const side = reason.distance === null ? "" : ` (${reason.distance >= 0 ? "+" : "−"}${Math.abs(100 * reason.distance).toFixed(0)} to ${percent(reason.threshold)})`;
+  const points = Math.abs(100 * reason.distance);
+  const far = points < 1 ? "just" : `${points.toFixed(0)} points`;
+  const side = reason.distance === null ? "" : `, ${far} ${reason.distance >= 0 ? "above" : "below"} ${percent(reason.threshold)}`;
   return `${pretty(reason.label)} ${percent(reason.probability)}${side}`;
 };
 
@@ -28,7 +30,7 @@ function why(result) {
   const first = result.reasons[0];
   if (!first) return "";
   if (first.rule === "unknown_group" || first.rule === "no_promise") return "nothing can be promised here, so a person decides";
-  return result.reasons.filter((each) => each.rule === "always_review" || each.distance >= 0).slice(0, 3).map(rule).join(", ") || rule(first);
+  return result.reasons.filter((each) => each.rule === "always_review" || each.distance >= 0).slice(0, 3).map(rule).join("; ") || rule(first);
 }
 
 function entryCard(entry) {
@@ -88,6 +90,11 @@ function keep() {
   while (!store("history", history) && history.length) history.shift();
 }
 
+function settle(card) {
+  const fits = card.offsetHeight <= $("messages").clientHeight;
+  card.scrollIntoView({ block: fits ? "end" : "start", behavior: "smooth" });
+}
+
 async function send(texts) {
   const busy = h("p", { class: "busy" }, texts.length > 1 ? `Scoring ${texts.length} comments…` : "Scoring…");
   $("welcome").hidden = true;
@@ -110,12 +117,12 @@ async function send(texts) {
         card = draw(entry);
       });
       keep();
-      card.scrollIntoView({ block: texts.length > 1 ? "end" : "nearest", behavior: "smooth" });
+      settle(card);
       const { verdict, models } = found.results.at(-1);
       say(`${VERDICTS[verdict][0]}. ${models.map((each) => `${each.model}: ${Object.entries(each.labels).filter(([, score]) => score.decision).map(([label]) => pretty(label)).join(", ") || "no label"}`).join("; ")}`);
       if (texts.length === 1) {
         await card.explain();
-        card.scrollIntoView({ block: "end", behavior: "smooth" });
+        settle(card);
       }
     }
     warn("");

@@ -29,6 +29,7 @@ function undoButton() {
 function draw() {
   const comment = current();
   explanation = null;
+  $("who").classList.toggle("busy-desk", Boolean(comment));
   if (!comment) {
     nothing(done ? "Nothing is waiting any more." : "Nothing is waiting.");
     return;
