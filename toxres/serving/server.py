@@ -1,8 +1,10 @@
 """`toxres serve`: the app in a server of its own, with an address, logs and an orderly end."""
 
 import errno
+import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +107,7 @@ def listening(host: str, port: int) -> socket.socket:
                 f"port {port} is in use at {host}; choose another with --port, or end what has it"
             ) from None
         raise InputError(
-            f"{host}:{port}: can't be listened at ({error.strerror}); choose another --host or --port"
+            f"{host}:{port}: no listening there ({error.strerror}); choose another --host or --port"
         ) from None
     return listener
 
@@ -129,7 +131,16 @@ def run(app: "FastAPI", listener: socket.socket, settings: Settings) -> None:
         timeout_keep_alive=20,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+
+    def ended(number: int, frame: object) -> None:
+        if not server.should_exit:  # before the server heard of it; after its end the signal comes here again
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, ended)
+    server.run(sockets=[listener])
 
 
 def _address(listener: socket.socket) -> str:

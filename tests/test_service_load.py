@@ -1,0 +1,81 @@
+"""Ten times what the service manages: it says no in time, answers what it took, keeps its size, is well after."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from test_server import process
+
+OVERRUN = """
+from helpers.serving import fake_app
+from toxres.serving.server import listening, run
+from toxres.serving.settings import Limits, Settings
+listener = listening("127.0.0.1", 0)
+print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+limits = Limits(in_flight=64, waiting_seconds=2.0, request_seconds=20.0)
+run(fake_app(limits, seconds=0.004), listener, Settings(limits))
+"""
+A_SECOND = 11
+"""Requests of `BODY` a second that the service manages: 22 tokens at 4 ms."""
+
+BODY = {"text": "word " * 20, "models": ["custom"]}
+
+
+def memory(pid: int) -> int:
+    """Resident bytes of a process."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1_024
+
+
+async def overrun(address: str, seconds: float, times: int) -> list[tuple[int, float, str]]:
+    """Ask at `times` what the service manages, whether or not it answers: status, seconds and `Retry-After` of each."""
+    answers: list[tuple[int, float, str]] = []
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        start = time.perf_counter()
+        response = await client.post("/v1/predict", json=BODY)
+        answers.append((response.status_code, time.perf_counter() - start, response.headers.get("retry-after", "")))
+
+    async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits, trust_env=False) as client:
+        async with asyncio.TaskGroup() as group:
+            start, asked = time.perf_counter(), 0
+            while (now := time.perf_counter() - start) < seconds:
+                while asked < now * times * A_SECOND:
+                    group.create_task(ask(client))
+                    asked += 1
+                await asyncio.sleep(0.01)
+        assert len(answers) == asked, "every request is answered"
+    return answers
+
+
+def held_to(seconds: float, growth: int) -> None:
+    with process(code=OVERRUN) as (client, started, _):
+        for _ in range(3):
+            assert client.post("/v1/predict", json=BODY).status_code == 200
+        before = memory(started.pid)
+        answers = asyncio.run(overrun(str(client.base_url), seconds, 10))
+        after = memory(started.pid)
+        statuses = {status for status, _, _ in answers}
+        assert statuses == {200, 503}, statuses
+        accepted = [took for status, took, _ in answers if status == 200]
+        assert len(accepted) >= 0.3 * A_SECOND * seconds, "it goes on working"
+        assert len(accepted) <= 2 * A_SECOND * (seconds + 4), "it was more than it manages"
+        assert max(took for _, took, _ in answers) < 20, "bounded time"
+        assert all(wait.isdigit() and 1 <= int(wait) <= 120 for status, _, wait in answers if status == 503)
+        assert after - before < growth, f"{(after - before) >> 20} MiB more"
+        assert client.get("/healthz").status_code == 200
+        assert client.post("/v1/predict", json=BODY).status_code == 200
+        text = client.get("/metrics").text
+        assert 'toxres_waiting_tokens{model="custom"} 0.0' in text and "toxres_requests_in_flight 1.0" in text
+
+
+def test_for_a_moment():
+    held_to(3, 64 << 20)
+
+
+@pytest.mark.stress
+def test_for_a_minute():
+    held_to(60, 64 << 20)
