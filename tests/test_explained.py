@@ -93,9 +93,10 @@ def test_attention_is_explained_of_models_that_pool_by_it_and_controls_are_marke
     assert {cell.model for cell in every if cell.method == "attention"} == {
         "custom", "attention_bce", "attention_shallow",
     }  # fmt: skip
-    recipe, preset = explained_cells.settings_of("attention_shallow")
+    recipe, preset, sources = explained_cells.settings_of("attention_shallow")
     assert (recipe, preset.encoder, preset.freeze_embeddings) == ("attention_bce", "minilm:1", False)
-    assert explained_cells.settings_of("custom") == ("custom", FULL)
+    assert sources[0] == "civil_spans" and set(sources) == set(explained_cells.SOURCES)
+    assert explained_cells.settings_of("custom") == ("custom", FULL, explained_cells.SOURCES)
     assert {cell.method for cell in every if cell.model == ALONE} == set(explained_cells.CONTROLS)
     assert [cell.name for cell in every if cell.marks and cell.method == "lexicon"] == ["none-lexicon"]
     assert not any(cell.faithful for cell in every if cell.model == ALONE)

@@ -39,7 +39,6 @@ from toxres.experiments.explained_cells import (
     OPTIONS,
     RESULTS,
     SEED,
-    SOURCES,
     SPAN_MEMBERS,
     SPAN_MODEL,
     SPAN_SOURCES,
@@ -80,8 +79,8 @@ def checkpoint_of(model: str):
                 list(SPAN_SOURCES), FULL, SEED, folder, init=start, members=SPAN_MEMBERS, resume=True, progress=False
             )
         else:
-            recipe, preset = settings_of(model)
-            train(recipe, list(SOURCES), preset, SEED, folder, resume=True, progress=False)
+            recipe, preset, sources = settings_of(model)
+            train(recipe, list(sources), preset, SEED, folder, resume=True, progress=False)
     return load_checkpoint(folder)
 
 
