@@ -58,7 +58,7 @@ def test_a_key_in_the_address_opens_the_perspective_route_alone(keyed):
 
 
 def test_the_page_and_health_need_no_key(keyed):
-    for path in ("/", "/page/page.css", "/page/colours.css", "/healthz", "/openapi.json"):
+    for path in ("/", "/page/page.css", "/page/colours.css", "/healthz", "/openapi.json", "/$discovery/rest"):
         assert keyed.get(path).status_code == 200, path
     assert keyed.get("/metrics").status_code == keyed.get("/v1/models").status_code == 401
     document = keyed.get("/openapi.json").json()

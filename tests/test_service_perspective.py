@@ -1,10 +1,13 @@
 """The Perspective API's route: bodies in the shape of its documentation get answers and errors in that shape."""
 
+import json
+import re
+
 import pytest
 from fastapi.testclient import TestClient
 from helpers.serving import BIAS, WORDS, fake_app
 
-from toxres.serving.perspective import ATTRIBUTES, MOST_SENTENCES, sentences
+from toxres.serving.perspective import ATTRIBUTES, MOST_SENTENCES, AnalyzeRequest, sentences
 from toxres.serving.settings import Limits
 
 PATH = "/v1alpha1/comments:analyze"
@@ -129,3 +132,13 @@ def test_sentences(text, found):
 def test_sentences_of_hostile_texts_take_linear_time():
     assert len(sentences("." * 200_000 + "a")) == 1
     assert len(sentences("a. " * 100_000)) == MOST_SENTENCES
+
+
+def test_googles_clients_find_the_route_by_its_discovery_document(client):
+    document = client.get("/$discovery/rest?version=v1alpha1").json()
+    method = document["resources"]["comments"]["methods"]["analyze"]
+    assert client.post(document["rootUrl"] + method["path"], json=asked()).status_code == 200
+    fields = document["schemas"][method["request"]["$ref"]]["properties"]
+    assert set(AnalyzeRequest.model_fields) == set(fields)
+    references = set(re.findall(r'"\$ref": "(\w+)"', json.dumps(document)))
+    assert references <= set(document["schemas"])

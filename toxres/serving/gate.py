@@ -17,7 +17,7 @@ from toxres.serving.metrics import Metrics
 from toxres.serving.problems import PERSPECTIVE, Problem, busy
 from toxres.serving.settings import Settings
 
-OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/favicon.ico"})
+OPEN = frozenset({"/", "/healthz", "/readyz", "/openapi.json", "/$discovery/rest", "/favicon.ico"})
 """Paths that need no key: they tell nothing of a comment. So do those of the page's own files."""
 
 OPEN_BELOW = "/page/"

@@ -1,11 +1,12 @@
 """The route of the Perspective API: a client of that API changes its base URL and nothing else."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from toxres.serving.context import in_thread, refusals, service_of, tell
+from toxres.serving.discovery import discovery_document
 from toxres.serving.moderation import Asked
 from toxres.serving.perspective import AnalyzeRequest, AnalyzeResponse, answer, check, refused, sentences
 from toxres.serving.problems import Problem, json_response
@@ -57,3 +58,14 @@ async def analyze(
     parts = [(*span, each) for span, each in zip(spans, probs[1:], strict=True)] if len(spans) > 1 else None
     service.metrics.comments.labels("/v1alpha1/comments:analyze").inc()
     return json_response(answer(body, text, languages, probs[0], parts))
+
+
+@router.get(
+    "/$discovery/rest",
+    response_model=dict[str, Any],
+    responses=documented(),
+    summary="The discovery document, for Google's client libraries",
+)
+async def discovery(request: Request) -> Response:
+    """What Google's API clients read to find the methods of an API: give them this as `discoveryServiceUrl`."""
+    return json_response(discovery_document(str(request.base_url)))

@@ -3,7 +3,7 @@
 import { h, percent, pretty, shown } from "./dom.js";
 
 const LEVELS = 8;
-const LEAST = 0.5; // logits that the deepest shade stands for at least, so that nothing looks like much
+const LEAST = 2; // logits that the deepest shade stands for at least, so that little does not look like much
 
 export const VERDICTS = {
   accept: ["Accept", "✓"],
@@ -66,7 +66,7 @@ export function agreement(models) {
   const split = all.filter((label) => sets.some((set) => set.has(label)) && !sets.every((set) => set.has(label)));
   const words = (labels) => labels.map(pretty).join(", ");
   const both = models.length === 2 ? "Both" : "All";
-  if (!agreed.length && !split.length) return h("p", { class: "agree" }, `${both} models give no label.`);
+  if (!agreed.length && !split.length) return h("p", { class: "agree" }, models.length === 2 ? "Neither model gives a label." : "No model gives a label.");
   return h("p", { class: "agree" },
     agreed.length ? [`${both} give `, h("b", {}, words(agreed)), ". "] : null,
     split.length ? ["They differ on ", h("b", { class: "differ" }, words(split)), "."] : null);
