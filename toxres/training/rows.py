@@ -17,6 +17,9 @@ from toxres.errors import InputError
 from toxres.labels import LABELS
 from toxres.tasks import TOXICITY, Task
 
+DECISIONS = "decisions"
+"""What moderators' decisions are called among the sources of a run."""
+
 MOST_BESIDE = 0.5
 """A source that is `beside` the first gives at most so many training comments for each of the first's."""
 
@@ -58,6 +61,7 @@ def select_rows(
     held_out: Sequence[str] = (),
     need_labels: bool = True,
     task: Task = TOXICITY,
+    decisions: pd.DataFrame | None = None,
 ) -> TrainingRows:
     """The rows of one run.
 
@@ -76,6 +80,8 @@ def select_rows(
         held_out: Sources of which no comment may be trained on, exactly or nearly.
         need_labels: Refuse rows of which no label is known; a language model needs none.
         task: What is to be learned; its targets are added to the rows (see `with_task`).
+        decisions: Further training comments, whole and whatever the preset's limits: what moderators decided. They are
+            the last in `sources`, as "decisions"; those that duplicate a test or validation comment are dropped.
 
     Raises:
         InputError: A source isn't there, is named twice, or leaves no training or validation comments, no label of any
@@ -112,17 +118,21 @@ def select_rows(
             beside = math.ceil(MOST_BESIDE * len(frames[0]))
             most = beside if most is None else min(most, beside)
         frames.append(_limit(drop_overlap(auxiliary, kept_out), most, seed))
+    names = list(sources)
+    if decisions is not None and len(decisions):
+        frames.append(drop_overlap(with_task(decisions, task, DECISIONS, need=False), kept_out))
+        names.append(DECISIONS)
     for name in held_out:
         other = load_comments(name, keep_official=True)
         frames = [drop_overlap(frame, other) for frame in frames]
     manifest = [
         {"name": name, **{key: frame.attrs.get(key) for key in ("origin", "sha256")}, "rows": len(frame)}
-        for name, frame in zip(sources, frames, strict=True)
+        for name, frame in zip(names, frames, strict=True)
     ]
     if validation is not None and validation.empty:
         raise InputError(f"source {sources[0]!r}: no validation comments are left; give it more comments")
     for entry in manifest:
-        if not entry["rows"]:
+        if not entry["rows"] and entry["name"] != DECISIONS:
             raise InputError(f"source {entry['name']!r}: no training comments are left; take another source")
     if need_labels and all(np.isnan(targets(frame, task.labels)).all() for frame in frames):
         needed = task.enforced or task.labels
@@ -139,6 +149,16 @@ def select_rows(
         manifest,
         task.labels,
     )
+
+
+def validation_comments(source: str) -> pd.DataFrame:
+    """All validation comments of a source, also of a CSV file, whatever a preset's limits.
+
+    Raises:
+        InputError: The source isn't there.
+    """
+    comments = _with_folds(load_comments(source))
+    return comments[comments["fold"] == VALIDATION_FOLD].reset_index(drop=True)
 
 
 def _with_folds(comments: pd.DataFrame, task: Task = TOXICITY) -> pd.DataFrame:

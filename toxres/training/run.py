@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 import transformers
 
@@ -73,6 +74,7 @@ def train(
     init: str | Path | None = None,
     language_model: str | Path | None = None,
     corpus: Corpus | None = None,
+    decisions: pd.DataFrame | None = None,
     save_steps: int | None = None,
     progress: bool = True,
 ) -> Path:
@@ -97,6 +99,8 @@ def train(
         init: A checkpoint to start from, with the same pooling and head.
         language_model: For recipes with one: a finished language model to take as it is, instead of learning one.
         corpus: For recipes with one: further texts without labels to learn it from.
+        decisions: Further labelled comments, in the schema of `toxres.data.schema`, all of which are trained on beside
+            the first source: what moderators decided.
         save_steps: Save a state to resume from every so many steps, then keep the last weights; None saves after each
             epoch and keeps the best by validation.
         progress: Show progress bars.
@@ -134,7 +138,9 @@ def train(
         else:
             if language_model is None:
                 _need_one_process(recipe)
-                words = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
+                words = select_rows(
+                    sources, preset, seed, test_fold, validation_fold, held_out, task=task, decisions=decisions
+                )
                 language_model = learn_language(
                     recipe, preset, words.train["text"].tolist(), own, seed=seed, corpus=corpus,
                     validation=None if words.validation is None else words.validation["text"].tolist(),
@@ -153,7 +159,9 @@ def train(
             fold = None if preset.split == "90/10" else TEST_FOLD
             rows = select_rows(auxiliary, first, seed, fold, None, sources[:1], task=task)
             initial = initial_run(describe_run(recipe, first, rows, seed, fold, None, None, learned))
-            rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
+            rows = select_rows(
+                sources, preset, seed, test_fold, validation_fold, held_out, task=task, decisions=decisions
+            )
             description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
             if has_key(out, description["key"]):
                 return out
@@ -162,7 +170,7 @@ def train(
             replace=replace, validation_fold=None, held_out=sources[:1], language_model=language_model,
             save_steps=save_steps, progress=progress,
         )  # fmt: skip
-    rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task)
+    rows = select_rows(sources, preset, seed, test_fold, validation_fold, held_out, task=task, decisions=decisions)
     initial = None if init is None else initial_run(load_checkpoint(init).run)
     description = describe_run(recipe, preset, rows, seed, test_fold, validation_fold, initial, learned)
     if taken and has_key(out, description["key"]):
