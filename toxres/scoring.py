@@ -42,6 +42,7 @@ def score(
     text_column: str | None = None,
     group: str | None = None,
     group_column: str | None = None,
+    model: str | None = None,
     on_chunk: Callable[[int], None] | None = None,
 ) -> int:
     """Score every comment of a file.
@@ -49,7 +50,8 @@ def score(
     Args:
         source: CSV, JSON lines or Parquet with a text column, a `.txt` with one comment a line, each but Parquet also
             packed (`.csv.gz`, `.csv.zip`), or "-": standard input, one comment a line.
-        checkpoint: A checkpoint, a router of groups of sites, or the folder of one.
+        checkpoint: A checkpoint, a router of groups of sites, a predictor of a bundle, or the folder of a checkpoint,
+            router or bundle.
         out: CSV, JSON lines or Parquet by its ending, or "-": CSV to standard output. A row holds the comment's `id`
             (`row`, counted from 1, where the input has no ids) and one probability a label.
         calibrated: Write recalibrated probabilities; thresholds are tuned on the plain ones.
@@ -57,6 +59,7 @@ def score(
         group: For a router: the group of all comments.
         group_column: For a router: name of the column with each comment's group; "group" where neither is given. All
             groups are read, and checked, before the first comment is scored.
+        model: For a bundle of several models: the name of the one that scores.
         on_chunk: Called with the number of comments scored so far.
 
     Returns:
@@ -64,8 +67,8 @@ def score(
 
     Raises:
         InputError: An unknown ending, no text column, a row that is broken, empty or no text, ids in some rows only,
-            `out` cannot be written or is the input, a group that no model answers for, or a group for a checkpoint that
-            is no router. Nothing is written.
+            `out` cannot be written or is the input, a group that no model answers for, a group for a checkpoint that is
+            no router, or a model that is not the bundle's. Nothing is written.
     """
     rows = read_rows(source, text_column)
     out_kind = _out_format(out)
@@ -74,9 +77,7 @@ def score(
         if str(source) != "-" and Path(out).exists() and Path(out).samefile(source):
             raise InputError(f"{out}: is the input, which the scores would replace; choose another --out")
     if isinstance(checkpoint, str | Path):
-        from toxres.router import open_model
-
-        checkpoint = open_model(checkpoint)
+        checkpoint = _open(checkpoint, model)
     predict, groups_from = _prepared(checkpoint, source, text_column, group, group_column)
     if groups_from is not None:
         rows = read_rows(source, text_column, groups_from)
@@ -103,6 +104,22 @@ def read_texts(source: str | Path, text_column: str | None = None) -> Iterator[s
         InputError: There is no such file, or as `score` does.
     """
     return (row.text for row in read_rows(source, text_column))
+
+
+def _open(path: str | Path, name: str | None) -> "Scorer | Router":
+    """The checkpoint, router, or model of a bundle in a folder."""
+    from toxres.router import open_model
+    from toxres.serving.bundle import is_bundle, load_bundle
+
+    if not is_bundle(path):
+        if name is not None:
+            raise InputError(f"--model: {path} is no bundle of several models; leave it out")
+        return open_model(path)
+    models = load_bundle(path).models
+    if name not in models and (name is not None or len(models) > 1):
+        said = "holds several models; name one" if name is None else f"holds no model {name!r}; name another"
+        raise InputError(f"{path}: {said} with --model: {', '.join(models)}")
+    return next(iter(models.values())) if name is None else models[name]
 
 
 def _prepared(

@@ -146,7 +146,8 @@ def _rows(parser: argparse.ArgumentParser) -> None:
 def _score(commands) -> None:
     parser = _add(commands, "score", verbs.score, "score every comment of a file: one column a label")
     parser.add_argument("input", metavar="INPUT", help=".csv, .jsonl, .parquet, .txt, or - for lines of text")
-    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="a checkpoint or router")
+    parser.add_argument("--checkpoint", required=True, metavar="DIR", help="a checkpoint, router or bundle")
+    parser.add_argument("--model", metavar="NAME", help="for a bundle of several models: which one scores")
     parser.add_argument("--out", required=True, metavar="OUT", help=".csv, .jsonl, .parquet, or - for CSV")
     parser.add_argument("--text-column", metavar="NAME", help="comment_text or text unless told otherwise")
     groups = parser.add_mutually_exclusive_group()
@@ -177,8 +178,22 @@ def _explain(commands) -> None:
 
 def _export(commands) -> None:
     parser = _add(commands, "export", verbs.export, "one folder of models that a service runs on")
-    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT")
+    parser.add_argument(
+        "checkpoints", nargs="+", metavar="CHECKPOINT", help="transformers, ULMFiT or tfidf, of one task"
+    )
     parser.add_argument("--out", required=True, metavar="BUNDLE", help="the folder to make")
+    parser.add_argument("--triage", metavar="DIR", help="a fitted triage, of `toxres triage fit`, to go along")
+    parser.add_argument(
+        "--source",
+        metavar="NAME|FILE.csv",
+        help="validation comments that the runtime and precision are chosen on; those of the first run by default",
+    )
+    parser.add_argument("--rows", type=_positive, metavar="N", help="at most so many of them")
+    parser.add_argument("--runtime", choices=("onnxruntime", "openvino"), help="choose among its precisions alone")
+    parser.add_argument("--precision", choices=("fp32", "bf16", "int8"), help="choose among the runtimes alone")
+    parser.add_argument(
+        "--threads", type=_positive, metavar="N", help="of one batch, in service; shared out by default"
+    )
 
 
 def _serve(commands) -> None:

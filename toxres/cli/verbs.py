@@ -265,6 +265,7 @@ def score(options: argparse.Namespace) -> None:
         text_column=options.text_column,
         group=options.group,
         group_column=options.group_column,
+        model=options.model,
         on_chunk=progress,
     )
     if sys.stderr.isatty():
@@ -303,9 +304,34 @@ def explain(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """`toxres export CHECKPOINT [CHECKPOINT...] --out BUNDLE`."""
+    from toxres.errors import InputError
+    from toxres.files import read_json
     from toxres.serving import export_bundle
+    from toxres.serving.bundle import CHOICE
+    from toxres.serving.candidates import CANDIDATES
+    from toxres.serving.card import choice_table
 
-    folder = export_bundle(options.checkpoints, options.out)
+    wanted = [
+        candidate
+        for candidate in CANDIDATES
+        if options.runtime in (None, candidate.runtime) and options.precision in (None, candidate.precision)
+    ]
+    if not wanted:
+        raise InputError(f"{options.runtime} has no {options.precision}; choose openvino, or another --precision")
+    folder = export_bundle(
+        options.checkpoints,
+        options.out,
+        triage=options.triage,
+        source=options.source,
+        limit=options.rows,
+        candidates=wanted,
+        threads=options.threads,
+        say=lambda line: print(line, file=sys.stderr),
+    )
+    choice = read_json(folder / CHOICE)
+    if choice["candidates"]:
+        print(f"{choice_table(choice)}\n")
+    print(choice["why"])
     print(f"bundle: {folder}")
     print(f"next: toxres serve {folder}")
 

@@ -112,6 +112,8 @@ def create_app(
 def deciding_model(bundle: Bundle, triage: "Triage | None") -> str:
     """The model that verdicts come from: that of the triage, or the last that has attention, or the last."""
     names = list(bundle.models)
+    if triage is not None and triage is bundle.triage:
+        return bundle.triage_model
     fitted = str(triage.calibrated_on.get("checkpoint", "")) if triage else ""
     for name in names:
         if fitted.replace("\\", "/").rstrip("/").split("/")[-1] == name:

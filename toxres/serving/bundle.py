@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from toxres.checkpoint import CALIBRATION, RUN, THRESHOLDS
 from toxres.errors import InputError
 from toxres.evaluation.calibration import Calibration
 from toxres.files import read_json
+from toxres.serving.engines import cores
 from toxres.serving.manifest import MANIFEST, read_manifest
 from toxres.serving.models import open_model
 from toxres.serving.predictor import Predictor
@@ -79,6 +79,11 @@ class Bundle:
 
         return load_triage(self.path / TRIAGE)
 
+    @property
+    def triage_model(self) -> str | None:
+        """Name of the model on whose calibrated probabilities the triage decides; None without a triage."""
+        return self.manifest.get("triage", {}).get("model")
+
 
 def load_bundle(path: str | Path, threads: int | None = None) -> Bundle:
     """Open a bundle that `toxres export` wrote, check every byte of it, and load its models.
@@ -95,7 +100,7 @@ def load_bundle(path: str | Path, threads: int | None = None) -> Bundle:
     manifest = read_manifest(path)
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; give a whole number above 0, or None")
-    threads = threads or max(1, len(os.sched_getaffinity(0)) // max(1, len(manifest["models"])))
+    threads = threads or max(1, cores() // max(1, len(manifest["models"])))
     models = {name: _predictor(path, name, manifest, threads) for name in manifest["models"]}
     return Bundle(path, manifest, models)
 

@@ -1,5 +1,6 @@
 """What runs an ONNX model: ONNX Runtime or OpenVINO, each from any number of threads at once."""
 
+import os
 import threading
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -94,7 +95,8 @@ class OpenVinoEngine:
             "PERFORMANCE_HINT": "LATENCY",
         }
         self._model = core.compile_model(core.read_model(path), "CPU", options)
-        self._outputs = [output.get_any_name() for output in self._model.outputs]
+        names = {name for output in self._model.outputs for name in output.get_names()}
+        self._outputs = [name for name in (LOGITS, WEIGHTS) if name in names]
         self._free: list = []
         self._lock = threading.Lock()
         self.precision = precision
@@ -110,6 +112,11 @@ class OpenVinoEngine:
             with self._lock:
                 self._free.append(request)
         return Scores(named[LOGITS], named.get(WEIGHTS))
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_engine(path: Path, runtime: str, precision: str, threads: int = 1) -> Engine:

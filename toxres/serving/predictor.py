@@ -193,7 +193,7 @@ class Predictor:
             InputError: `texts` is a single text, or one of them is no string.
         """
         texts = check_texts(texts)
-        parts = [self.combine(*self._scored(texts[at : at + CHUNK])) for at in range(0, len(texts), CHUNK)]
+        parts = [self.combine(*self.scored(texts[at : at + CHUNK])) for at in range(0, len(texts), CHUNK)]
         if not parts:
             return self.combine([], [])
         return Predictions(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
@@ -222,7 +222,7 @@ class Predictor:
         Raises:
             InputError: The model has no attention pooling, there is no such label, or as `predict` does.
         """
-        readings, scores = self._scored(check_texts(texts))
+        readings, scores = self.scored(texts)
         return self.attention_of(readings, scores, label)
 
     def attention_of(
@@ -248,9 +248,13 @@ class Predictor:
             result.append(Attention(reading.text, spans[real], weights[real], window, len(reading.windows)))
         return result
 
-    def _scored(self, texts: list[str]) -> tuple[list[Reading], list[list[WindowScores]]]:
-        """Readings of texts and the scores of their windows, in batches of similar length."""
-        readings = self._model.read(texts)
+    def scored(self, texts: Sequence[str]) -> tuple[list[Reading], list[list[WindowScores]]]:
+        """Readings of N texts and the scores of their windows: what `combine` and `attention_of` take.
+
+        Raises:
+            InputError: As `predict` does.
+        """
+        readings = self.read(texts)
         windows = [(row, window) for row, reading in enumerate(readings) for window in reading.windows]
         scores: list[WindowScores | None] = [None] * len(windows)
         for batch in _batches([window.length for _, window in windows]):

@@ -93,6 +93,11 @@ class Reader:
         """The reader that `write_reader` wrote into a folder."""
         return cls((folder / TOKENIZER).read_text(encoding="utf-8"), read_json(folder / SETTINGS))
 
+    @property
+    def vocab_size(self) -> int:
+        """Token ids are below it."""
+        return self._tokenizer.get_vocab_size()
+
     def read(self, texts: Sequence[str]) -> list[Reading]:
         """Windows of N texts."""
         texts = [well_formed(text) for text in texts]
