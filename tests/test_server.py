@@ -13,12 +13,13 @@ import time
 import httpx
 import pytest
 from helpers.serving import fake_app, served
-from helpers.training import trained
+from helpers.training import source, trained
 
 from toxres.cli import main
 from toxres.cli.newest import newest_bundle
 from toxres.errors import InputError
 from toxres.files import ROOT
+from toxres.serving.candidates import CANDIDATES
 from toxres.serving.server import listening
 
 UNSURE = "this is rubbish, see line {}"
@@ -28,7 +29,10 @@ UNSURE = "this is rubbish, see line {}"
 def bundle(tmp_path_factory):
     from toxres.serving import export_bundle
 
-    return export_bundle([trained("baseline"), trained("custom")], tmp_path_factory.mktemp("served") / "bundle")
+    out = tmp_path_factory.mktemp("served") / "bundle"
+    return export_bundle(
+        [trained("baseline"), trained("custom")], out, source=source(), limit=8, candidates=CANDIDATES[:1]
+    )
 
 
 @contextlib.contextmanager
@@ -156,9 +160,10 @@ def test_without_a_checkpoint_one_line_says_what_to_do(capsys, monkeypatch, tmp_
     assert "`make run`" in complaint(capsys, "--port", "0")
 
 
-def test_the_newest_checkpoints_become_a_bundle_once(tmp_path):
+def test_the_newest_checkpoints_become_a_bundle_once(tmp_path, monkeypatch):
     import shutil
 
+    monkeypatch.setattr("toxres.serving.export.CANDIDATES", CANDIDATES[:1])
     for name in ("baseline", "custom"):
         shutil.copytree(trained(name), tmp_path / "checkpoints" / name)
     bundle = newest_bundle(tmp_path)

@@ -7,6 +7,9 @@ from toxres.errors import InputError
 SERVED = ("baseline", "custom", "ulmfit")
 """The recipes of `make run` that are served side by side."""
 
+ROWS = 400
+"""Validation comments that the runtime and precision are chosen on: enough to tell, few enough to wait for."""
+
 
 def newest_bundle(build: Path) -> Path:
     """`build/bundle`, exported anew if it is missing, broken, or older than the newest checkpoints.
@@ -35,7 +38,7 @@ def newest_bundle(build: Path) -> Path:
     except InputError:
         pass
     print(f"exporting {', '.join(map(str, chosen))} to {bundle}", flush=True)
-    return export_bundle(chosen, bundle)
+    return export_bundle(chosen, bundle, limit=ROWS, say=lambda line: print(line, flush=True))
 
 
 def _chosen(folder: Path) -> list[Path]:

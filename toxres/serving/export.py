@@ -50,7 +50,7 @@ def export_bundle(
     triage: str | Path | None = None,
     source: str | None = None,
     limit: int | None = None,
-    candidates: Sequence[Candidate] = CANDIDATES,
+    candidates: Sequence[Candidate] | None = None,
     threads: int | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
@@ -67,7 +67,7 @@ def export_bundle(
         source: Where the validation comments come from: a source, of which the validation split is taken, or a CSV
             file; by default the first source of the first checkpoint, and the fold its run was validated on.
         limit: At most so many validation comments.
-        candidates: Runtimes and precisions to choose from.
+        candidates: Runtimes and precisions to choose from; `CANDIDATES` by default.
         threads: That the service will give a batch of one model; by default the cores shared out among the models.
         say: Told what is being done, line by line.
 
@@ -100,7 +100,14 @@ def export_bundle(
             with tempfile.TemporaryDirectory(prefix=".candidates-", dir=out.parent) as work:
                 folders = {name: folder / MODELS / name for name in graphs}
                 found = measure(
-                    graphs, folders, comments, candidates, Path(work), threads=threads, triage=fitted, say=say
+                    graphs,
+                    folders,
+                    comments,
+                    candidates or CANDIDATES,
+                    Path(work),
+                    threads=threads,
+                    triage=fitted,
+                    say=say,
                 )
                 chosen = choose(found[0])
                 for name in graphs:
