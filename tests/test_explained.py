@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from helpers.explanations import explained as explanation
 
-from toxres.config import FULL
+from toxres.config import FULL, SMOKE
 from toxres.errors import InputError
 from toxres.experiments import explained, explained_cells, explained_summary, explained_told
 from toxres.experiments.explained_cells import ALONE, Cell, cells
@@ -97,6 +97,8 @@ def test_attention_is_explained_of_models_that_pool_by_it_and_controls_are_marke
     assert (recipe, preset.encoder, preset.freeze_embeddings) == ("attention_bce", "minilm:1", False)
     assert sources[0] == "civil_spans" and set(sources) == set(explained_cells.SOURCES)
     assert explained_cells.settings_of("custom") == ("custom", FULL, explained_cells.SOURCES)
+    assert explained_cells.settings_of("attention_shallow", SMOKE)[1].encoder == "tiny:1"
+    assert explained_cells.settings_of("custom", SMOKE) == ("custom", SMOKE, explained_cells.SOURCES)
     assert {cell.method for cell in every if cell.model == ALONE} == set(explained_cells.CONTROLS)
     assert [cell.name for cell in every if cell.marks and cell.method == "lexicon"] == ["none-lexicon"]
     assert not any(cell.faithful for cell in every if cell.model == ALONE)
@@ -237,7 +239,8 @@ def test_the_summary_and_its_sentences(lab, tmp_path):
     assert shares[0] == 0 and probs[0] == pytest.approx(0.9) and probs[-1] == pytest.approx(0.2)
     assert "12 test posts of SemEval-2021 Task 5; rules tuned on 48 other posts" in explained_summary.told_origin(found)
     assert (
-        explained_told.answer(found) == "For custom, its attention is as faithful an explanation as any that was tried."
+        explained_told.answer(found)
+        == "For “custom”, its attention is as faithful an explanation as any that was tried."
     )
     sentences = explained_told.attention_sentences(found)
     assert any("attention against random: better in sufficiency (less is better)" in told for told in sentences)

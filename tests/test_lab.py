@@ -1,6 +1,7 @@
 """What notebooks share: models trained once, scores computed once, captions that say which comments were used."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,3 +64,22 @@ def test_a_browser_gets_real_comments_and_cases_where_they_are(tmp_path, monkeyp
     ]  # fmt: skip
     assert both["toxic"].isna().tolist() == [False, True] and both["identity_hate"].tolist() == [1, 0]
     assert both[["severe_toxic", "obscene", "threat", "insult"]].isna().all(axis=None)
+
+
+def test_results_that_are_not_there_say_what_to_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("toxres.findings.RESULTS", tmp_path)
+    missing = lab.results_at_hand("explained")
+    assert not missing and missing.get("fix") is None
+    assert repr(missing) == missing.why and missing._repr_markdown_() == f"*{missing.why}*"
+    assert "python -m toxres.experiments.explained" in missing.why and str(tmp_path) not in missing.why
+    (tmp_path / "explained.json").write_text('{"run": 1}', encoding="utf-8")
+    assert lab.results_at_hand("explained") == {"run": 1}
+
+
+def test_a_caption_tells_of_a_first_stage():
+    run = {"preset": {"name": "full", "max_rows": None}, "sources": [{"name": "jigsaw", "rows": 3_517}]}
+    told = "Jigsaw sample, 3,517 training comments"
+    assert lab.trained_on(SimpleNamespace(run=run)) == f"{told}; preset full"
+    run |= {"initial": {"sources": [{"name": "civil_spans"}, {"name": "davidson"}]}}
+    expected = f"{told} after a first stage on civil_spans and davidson; preset full"
+    assert lab.trained_on(SimpleNamespace(run=run)) == expected

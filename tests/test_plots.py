@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from nbclient import NotebookClient
+from nbformat import v4
 from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
@@ -16,6 +18,7 @@ from toxres.errors import InputError
 from toxres.evaluation import evaluate_probs, label_frame, paired_bootstrap, tune_thresholds
 from toxres.evaluation.arrays import sigmoid
 from toxres.explain import Explanation
+from toxres.files import ROOT
 from toxres.labels import LABEL_COLOURS, LABELS
 from toxres.plots.curves import best_epoch, wilson_interval
 from toxres.plots.mechanism import focal_gradient_values, focal_loss_values
@@ -329,6 +332,14 @@ def test_the_style_is_set_only_when_asked():
     with plt.rc_context():
         plots.use_style()
         assert plt.rcParams["axes.spines.top"] is STYLE["axes.spines.top"] is False
+
+
+def test_every_figure_of_a_notebook_is_shown():
+    """A backend that is loaded with the first figure would lose the setting that shows the others."""
+    cells = ["from toxres import plots\nplots.use_style()", *["plots.style.new_axes(None, 1, 1);"] * 2]
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, resources={"metadata": {"path": str(ROOT)}}).execute()
+    assert [["image/png" in out.data for out in cell.outputs] for cell in notebook.cells[1:]] == [[True], [True]]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from toxres.colours import AA, LEVELS, contrast, shade
 from toxres.errors import InputError
 from toxres.explain import Explanation
 from toxres.explain.told import plain_text
-from toxres.plots.explanation import explanation_plot, static
+from toxres.plots.explanation import explanation_grid, explanation_plot, static
 from toxres.plots.wordlines import PLACEHOLDER, drawable
 
 TEXT = "Please read it again, you mild fool!\n\nThanks."
@@ -160,6 +160,31 @@ def test_a_label_that_only_one_model_explains():
     assert any(text.startswith("custom,") for text in told) and not any(text.startswith("baseline,") for text in told)
     with pytest.raises(InputError, match="label 'threat' is not explained here"):
         explanation_plot([made()], label="threat")
+
+
+def test_a_grid_has_a_column_a_method_and_a_row_a_comment():
+    texts = ("You fool.", "Thanks, all of you, for the bridge")
+    rows = [[made(text), made(text, method="attention", values=(0.5, 0.0))] for text in texts]
+    fig = explanation_grid(rows, label="toxic", title="What it looks at", origin="written")
+    head, *cells = fig.axes
+    told = [text.get_text() for text in head.texts]
+    assert told[:4] == ["What it looks at", "written", "baseline, word occlusion", "baseline, pooling attention"]
+    assert told.count("88.1% (logit +2.00)") == 4
+    assert ["".join(text.get_text() for text in ax.texts)[:3] for ax in cells] == ["You", "You", "Tha", "Tha"]
+    fig.draw_without_rendering()
+    boxes_ = [ax.get_position() for ax in cells]
+    assert boxes_[0].x1 < boxes_[1].x0 and boxes_[0].y0 > boxes_[2].y1 and boxes_[2].y0 >= 0, "none on another"
+    for wrong in ([], [rows[0], rows[1][:1]], [[made(texts[0]), made(texts[1])]]):
+        with pytest.raises(InputError):
+            explanation_grid(wrong, label="toxic")
+    with pytest.raises(InputError, match="'threat' is not explained"):
+        explanation_grid(rows, label="threat")
+
+
+def test_a_strong_patch_is_not_covered_by_a_weak_one_beside_it():
+    ax = explanation_plot([made("fool!", values=(1.0, 0.0), words=((0, 4), (4, 5)))], label="toxic")
+    order = {text.get_text(): text.get_zorder() for text in ax.texts}
+    assert order["fool"] > order["!"]
 
 
 def test_the_static_twin_is_an_image_with_words_beside_it():

@@ -12,6 +12,7 @@ from toxres.plots.scoreboard import (
     deletion_curves,
     faithfulness_dots,
     model_colours,
+    model_name,
     plausibility_dots,
     published_spans,
 )
@@ -95,3 +96,10 @@ def test_published_rows_belong_to_methods_that_exist():
     assert set(rows) <= set(METHODS)
     assert len(rows["attention"]) == 2 and max(rows["supervised"].values()) < 0.75
     assert published_spans([{"section": "ablation", "name": "x", "values": {"f1": 1}}]) == {}
+
+
+def test_models_are_called_by_what_they_are():
+    assert model_name("attention_shallow") == "attention, BCE, one layer" and model_name("cls_bce") == "[CLS], BCE"
+    assert model_name("custom_balanced") == "custom balanced" and model_name("none") == "no classifier"
+    ax = deletion_curves({"random": ([0, 1], [0.9, 0.1])}, model="attention_bce")
+    assert ax.get_title("left") == "Deleting what matters to “attention, BCE”"

@@ -1,5 +1,7 @@
 """The notebook runner, on notebooks made here."""
 
+import base64
+import io
 import json
 import signal
 import subprocess
@@ -8,13 +10,15 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat import v4
+from PIL import Image
 
 from toxres import render as runner
 from toxres.errors import InputError
 from toxres.render import NotebookError, check_notebook, find_notebooks, main, render
-from toxres.rules import MAX_BYTES
+from toxres.rules import MAX_BYTES, shrink_images
 
 FIGURE = (
     "import base64\n"
@@ -282,3 +286,22 @@ def test_a_failing_notebook_is_exit_code_1_in_one_line(project, capsys):
 def test_bad_usage_is_exit_code_2(project, capsys, arguments):
     assert main(arguments) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_images_are_stored_with_a_palette_where_that_is_smaller():
+    noise = np.random.default_rng(0).integers(0, 3, (64, 64)).astype(np.uint8) * 90
+    opaque = Image.fromarray(np.stack([noise, noise.T, noise], axis=-1))
+    clear = opaque.copy()
+    clear.putalpha(100)
+    sources = {}
+    for name, image in (("opaque", opaque.convert("RGBA")), ("clear", clear)):
+        buffer = io.BytesIO()
+        image.save(buffer, "png")
+        sources[name] = base64.b64encode(buffer.getvalue()).decode("ascii")
+    outputs = [v4.new_output("display_data", data={"image/png": source}) for source in sources.values()]
+    made = v4.new_notebook(cells=[v4.new_markdown_cell("# No?"), v4.new_code_cell("1", outputs=outputs)])
+    shrink_images(made)
+    first, second = (output.data["image/png"] for output in made.cells[1].outputs)
+    assert len(first) < 0.7 * len(sources["opaque"]) and second == sources["clear"], "what shines through stays so"
+    kept = Image.open(io.BytesIO(base64.b64decode(first)))
+    assert kept.mode == "P" and np.array_equal(np.asarray(kept.convert("RGB")), np.asarray(opaque))

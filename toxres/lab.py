@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 
 from toxres.checkpoint import Checkpoint, load_checkpoint
+from toxres.config import Preset
 from toxres.data import load_comments, targets
 from toxres.data.functional import HATECHECK_FILE, hatecheck_comments, load_hatecheck
 from toxres.data.paths import resolve
 from toxres.data.schema import COLUMNS
+from toxres.errors import InputError
 from toxres.evaluation import Evaluation, evaluate_probs
 from toxres.evaluation.arrays import sigmoid
 from toxres.files import atomic_path
-from toxres.findings import source_name
+from toxres.findings import committed_results, source_name
 from toxres.paths import build_dir
 
 SCORED_PER_TRAINED = 2
@@ -49,14 +51,52 @@ class Scored:
     origin: str
 
 
-def train_once(recipe: str, source: str, preset: str, seed: int = 0) -> Checkpoint:
+class Missing(dict):
+    """In place of results that are not there: it is empty, and a notebook shows what to run.
+
+    Attributes:
+        why: One sentence.
+    """
+
+    def __init__(self, why: str) -> None:
+        """Take the sentence."""
+        super().__init__()
+        self.why = why
+
+    def __repr__(self) -> str:
+        return self.why
+
+    def _repr_markdown_(self) -> str:
+        return f"*{self.why}*"
+
+
+def results_at_hand(experiment: str) -> dict:
+    """What `findings.committed_results` gives, or `Missing` where the experiment has not been run."""
+    try:
+        return committed_results(experiment)
+    except InputError:
+        return Missing(
+            f"data/results/{experiment}.json is not there, so nothing of it is shown: "
+            f"`python -m toxres.experiments.{experiment}` makes it, which takes hours."
+        )
+
+
+def train_once(recipe: str, source: str, preset: str | Preset, seed: int = 0, *, name: str | None = None) -> Checkpoint:
     """The checkpoint of a recipe under `build/checkpoints`: trained if it is not there, with progress shown meanwhile.
 
     An interrupted run goes on where it was; one of other data or settings is replaced.
+
+    Args:
+        recipe: Name of the recipe.
+        source: Name of the source.
+        preset: A preset or its name.
+        seed: Of the training.
+        name: What the checkpoint's folder is called in place of the recipe: settings are not the preset's own.
     """
     from toxres.training import train
 
-    out = build_dir() / "checkpoints" / f"{recipe}-{source}-{preset}-seed{seed}"
+    named = preset if isinstance(preset, str) else preset.name
+    out = build_dir() / "checkpoints" / f"{name or recipe}-{source}-{named}-seed{seed}"
     path = train(recipe, [source], preset, seed, out, resume=True, replace=True)
     _clear_output()
     return load_checkpoint(path)
@@ -138,7 +178,9 @@ def trained_on(checkpoint: Checkpoint) -> str:
     run = checkpoint.run
     entry = run["sources"][0]
     drawn = entry["rows"] == run["preset"].get("max_rows")
-    return f"{origin(entry['name'], entry['rows'], 'train', drawn=drawn)}; preset {run['preset']['name']}"
+    first = [source["name"] for source in (run.get("initial") or {}).get("sources", ())]
+    after = f" after a first stage on {' and '.join(first)}" if first else ""
+    return f"{origin(entry['name'], entry['rows'], 'train', drawn=drawn)}{after}; preset {run['preset']['name']}"
 
 
 def selected_by(run: dict) -> str:

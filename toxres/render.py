@@ -25,7 +25,7 @@ from typing import NamedTuple
 from toxres.config import MINILM, TINY, get_preset
 from toxres.errors import InputError
 from toxres.files import ROOT, write_text
-from toxres.rules import check_notebook, notebook_problems, strip_volatile
+from toxres.rules import check_notebook, notebook_problems, shrink_images, strip_volatile
 
 __all__ = ["NotebookError", "Rendered", "check_notebook", "find_notebooks", "main", "render", "strip_volatile"]
 
@@ -131,6 +131,7 @@ def render(
         }
         _execute(notebook, source, environment, Path(private) / "kernel", on_cell)
         strip_volatile(notebook)
+        shrink_images(notebook)
         text = nbformat.writes(notebook) + "\n"
         if check and (problems := notebook_problems(notebook, len(text.encode()))):
             kept = build / "notebooks" / out.name

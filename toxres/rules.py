@@ -1,5 +1,7 @@
 """What a committed notebook must be, and what is taken out of a rendering before it is written."""
 
+import base64
+import io
 import re
 import statistics
 from pathlib import Path
@@ -31,6 +33,29 @@ def strip_volatile(notebook) -> None:
             cell.outputs = [
                 o for o in cell.outputs if o.output_type not in ("display_data", "execute_result") or o.data
             ]
+
+
+def shrink_images(notebook) -> None:
+    """Store a notebook's PNG images with a palette of 256 colours, in place, where they are opaque and get smaller."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                raw = base64.b64decode(output.data["image/png"])
+                small = _with_palette(raw)
+                if len(small) < len(raw):
+                    output.data["image/png"] = base64.b64encode(small).decode("ascii")
+
+
+def _with_palette(png: bytes) -> bytes:
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png))
+    if "A" in image.getbands() and image.getchannel("A").getextrema()[0] < 255:
+        return png
+    buffer = io.BytesIO()
+    palette = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    palette.save(buffer, "png", optimize=True, dpi=image.info.get("dpi", (100, 100)))
+    return buffer.getvalue()
 
 
 def check_notebook(path: str | Path) -> list[str]:

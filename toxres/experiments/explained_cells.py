@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from toxres.config import FULL, Preset, get_recipe
+from toxres.config import FULL, MINILM, TINY, Preset, get_recipe
 from toxres.data import load_comments
 from toxres.data.duplicates import normalise_for_duplicates
 from toxres.data.spans import load_toxic_spans
@@ -182,10 +182,13 @@ def _can_be(model: str, method: str) -> bool:
     return method != "attention" or get_recipe(settings_of(model)[0]).pooling == "attention"
 
 
-def settings_of(model: str) -> tuple[str, Preset, tuple[str, ...]]:
-    """The recipe, preset and sources that a model is trained with."""
+def settings_of(model: str, preset: Preset = FULL) -> tuple[str, Preset, tuple[str, ...]]:
+    """The recipe, preset and sources that a model is trained with; changes of `VARIANTS` go before the preset's own."""
     recipe, changes, sources = VARIANTS.get(model, Variant(model, {}, SOURCES))
-    return recipe, dataclasses.replace(FULL, **changes), sources
+    settings = dataclasses.replace(preset, **changes)
+    if preset.encoder == TINY:
+        settings = dataclasses.replace(settings, encoder=settings.encoder.replace(MINILM, TINY))
+    return recipe, settings, sources
 
 
 def is_trained(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import pandas as pd
 from toxres.evaluation.seeds import is_shown
 from toxres.experiments.explained_cells import ALONE
 from toxres.explain import METHODS
+from toxres.plots.scoreboard import model_name
 
 MEASURES = {
     "tsd_test": "character F1 on the posts people marked",
@@ -36,7 +37,7 @@ def attention_sentences(summary: Mapping, rivals: tuple[str, ...] = RIVALS) -> l
 def difference_sentence(row: Mapping) -> str:
     """One sentence about a row of `differences`: better, worse, or not shown to differ."""
     names = [METHODS[row[side]] for side in ("a", "b")]
-    subject = f"{row['model']}, {names[0]} against {names[1]}"
+    subject = f"{model_name(row['model'])}: {names[0]} against {names[1]}"
     values = f"{row['score_a']:.3f} against {row['score_b']:.3f}"
     interval = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
     measure = MEASURES[row["measure"]]
@@ -74,7 +75,7 @@ def answer(summary: Mapping) -> str:
             told = "its attention is shown to say more of its scores than chance by one of the two measures alone"
         else:
             told = "its attention is not shown to say more of its scores than chance"
-        sentences.append(f"For {model}, {told}.")
+        sentences.append(f"For “{model_name(model)}”, {told}.")
     return " ".join(sentences) or "No model with attention pooling has been explained yet."
 
 
@@ -83,7 +84,7 @@ def plausible_sentences(summary: Mapping) -> list[str]:
     rows = sorted(summary["headline"].items(), key=lambda item: -item[1]["f1"])
     sentences = []
     for method, found in rows:
-        of = "" if found["model"] == ALONE else f" of {found['model']}"
+        of = "" if found["model"] == ALONE else f" of “{model_name(found['model'])}”"
         interval = f"[{found['low']:.3f}, {found['high']:.3f}]"
         sentences.append(f"{METHODS[method]}{of}: character F1 {found['f1']:.3f} {interval}.")
     return sentences

@@ -10,15 +10,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
 
 from toxres.colours import LEVELS, ink_on, shade
+from toxres.errors import InputError
 from toxres.explain.record import Explanation
 from toxres.explain.told import Scale, checked, first_label, plain_text, scale_of, score_text, who
-from toxres.plots.style import INK, MUTED, new_axes, pretty, titled, wrapped
+from toxres.plots.style import INK, MUTED, ORIGIN_SIZE, STYLE, new_axes, pretty, titled, wrapped
 from toxres.plots.wordlines import PLACEHOLDER, Piece, drawable, word_lines
 
 WIDTH, SIZE = 7.6, 10.5
 """Inches of a figure of its own, and points of its words."""
+
+GRID_WIDTH, GRID_SIZE = 9.6, 10.0
+"""The same of a grid."""
 
 BAR_WIDTH, BAR_HEIGHT = 2.8, 0.12
 """Inches of a scale."""
@@ -61,12 +66,68 @@ def explanation_plot(
         width, room = _room(ax)
         while size > 3 and (needed := _height(explanations, label, width, size)) > room:
             size *= min(0.97, (room / needed) ** 0.5)
-    height = _height(explanations, label, width, size)
-    ax.set(xlim=(0, width), ylim=(-max(height, room), 0))
+    ax.set(xlim=(0, width), ylim=(-max(_height(explanations, label, width, size), room), 0))
+    _draw(ax, explanations, label, width, size)
+    return ax
+
+
+def explanation_grid(
+    rows: Sequence[Sequence[Explanation]], *, label: str, title: str | None = None, origin: str = ""
+) -> Figure:
+    """Comments one under the other, each explained by as many methods or models side by side.
+
+    Args:
+        rows: For each comment its explanations, which stand in columns.
+        label: The label whose values are drawn.
+        title: By default that this is what counts for the label.
+        origin: Where the comments came from.
+
+    Raises:
+        InputError: No comment, one without explanations or with another number of them, or one in a row that is of
+            another comment or does not explain the label.
+    """
+    grid = [checked(row) for row in rows]
+    if len({len(row) for row in grid}) != 1:
+        raise InputError("explanations: give at least one comment, and as many explanations of each")
+    for row in grid:
+        for each in row:
+            each.of(label)
+    columns, step = len(grid[0]), _step(GRID_SIZE)
+    width = GRID_WIDTH / columns - 0.3
+    bodies = [max(_height((each,), label, width, GRID_SIZE, bare=True) for each in row) for row in grid]
+    lines = wrapped(origin, GRID_WIDTH - 0.2, ORIGIN_SIZE)
+    above = 0.45 + 0.2 * len(lines)
+    total = above + step + sum(bodies) + step * len(grid)
+    with plt.rc_context(STYLE):
+        fig = plt.figure(figsize=(GRID_WIDTH, total))
+    ax = fig.add_axes((0, 0, 1, 1), xlim=(0, GRID_WIDTH), ylim=(-total, 0))
+    ax.set_axis_off()
+    _write(ax, 0.1, -0.27, drawable(title or f"What counts for “{pretty(label)}”"), 12.5, color=INK, fontweight="bold")
+    for i, line in enumerate(lines):
+        _write(ax, 0.1, -0.5 - 0.2 * i, line, ORIGIN_SIZE, color=MUTED)
+    lefts = [0.1 + column * GRID_WIDTH / columns for column in range(columns)]
+    for left, each in zip(lefts, grid[0], strict=True):
+        _write(ax, left, -above - 0.7 * step, drawable(who(each)), GRID_SIZE + 0.5, color=INK, fontweight="bold")
+    top = above + step
+    for row, body in zip(grid, bodies, strict=True):
+        for left, each in zip(lefts, row, strict=True):
+            _write(ax, left, -top - 0.7 * step, score_text(each, label), GRID_SIZE * 0.9, color=MUTED)
+            place = (left / GRID_WIDTH, 1 - (top + step + body) / total, width / GRID_WIDTH, body / total)
+            cell = fig.add_axes(place, xlim=(0, width), ylim=(-body, 0))
+            cell.set_axis_off()
+            _draw(cell, (each,), label, width, GRID_SIZE, bare=True)
+        top += step + body
+    return fig
+
+
+def _draw(
+    ax: Axes, explanations: tuple[Explanation, ...], label: str, width: float, size: float, *, bare: bool = False
+) -> None:
+    """Draw explanations of one comment from the top of axes that are measured in inches; bare ones have no head."""
     top = 0.0
     for i, each in enumerate(explanations):
         scale = scale_of(explanations, each.method, label)
-        for line in _head(each, label, width, size):
+        for line in [] if bare else _head(each, label, width, size):
             _write(ax, 0, top - _step(size) * 0.7, line, size, color=INK, fontweight="bold")
             top -= _step(size)
         top -= _step(size) * 0.15
@@ -78,7 +139,6 @@ def explanation_plot(
     for line in _footnotes(explanations, width, size):
         _write(ax, 0, top - _step(size) * 0.4, line, size * 0.85, color=MUTED)
         top -= _step(size) * 0.85
-    return ax
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,9 +210,12 @@ def _head(each: Explanation, label: str, width: float, size: float) -> list[str]
     return wrapped(drawable(head), width / 1.13, size)
 
 
-def _height(explanations: tuple[Explanation, ...], label: str, width: float, size: float) -> float:
+def _height(
+    explanations: tuple[Explanation, ...], label: str, width: float, size: float, *, bare: bool = False
+) -> float:
     lines = sum(
-        len(_head(each, label, width, size)) + len(word_lines(each, width, size)) + 0.5 for each in explanations
+        (0 if bare else len(_head(each, label, width, size))) + len(word_lines(each, width, size)) + 0.5
+        for each in explanations
     )
     lines += 0.85 * len(_footnotes(explanations, width, size))
     scales = sum(_ends_scale(explanations, i) for i in range(len(explanations)))
@@ -191,14 +254,16 @@ def _draw_lines(
         for piece in line:
             if piece.word is None:
                 if not piece.text.isspace():
-                    _write(ax, piece.x, base, piece.text, size, color=INK)
+                    _write(ax, piece.x, base, piece.text, size, color=INK, zorder=4)
             elif not each.read[piece.word]:
                 frame = {"facecolor": "white", "edgecolor": MUTED, "linestyle": (0, (2, 2)), "linewidth": 0.075 * size}
                 _write(ax, piece.x, base, piece.text, size, color=MUTED, bbox=frame | _BOX)
             else:
-                ground = shade(int(levels[piece.word]))
-                patch = {"facecolor": ground, "edgecolor": "none", "linewidth": 0} | _BOX
-                _write(ax, piece.x, base, piece.text, size, color=ink_on(ground), bbox=patch)
+                level = int(levels[piece.word])
+                patch = {"facecolor": shade(level), "edgecolor": "none", "linewidth": 0} | _BOX
+                # Patches overlap where no space is between words: the stronger one is seen whole.
+                above = {"color": ink_on(shade(level)), "zorder": 3 + abs(level) / (LEVELS + 1)}
+                _write(ax, piece.x, base, piece.text, size, bbox=patch, **above)
         top -= _step(size)
     return top
 

@@ -115,7 +115,8 @@ def flagged_bars(
     """
     first = next(iter(rates.values()))
     kinds = [kind for kind in first.index if kind != last] + [kind for kind in first.index if kind == last]
-    ax = new_axes(ax, 7.4, 1.7 + (0.16 + 0.17 * len(rates)) * len(kinds))
+    height = (0.16 + 0.17 * len(rates)) * len(kinds)
+    ax = new_axes(ax, 7.4, 1.7 + height)
     step = 0.8 / len(rates)
     for k, (model, colour) in enumerate(zip(rates, colours_of(list(rates)), strict=True)):
         rows = rates[model].reindex(kinds)
@@ -133,6 +134,7 @@ def flagged_bars(
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
     ax.set_xlim(0, min(1.12, 1.14 * max(0.02, *(rows["high"].max() for rows in rates.values()))))
     ax.set_xlabel("share of harmless sentences flagged (95% intervals)")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=len(rates), frameon=False, fontsize=9.5)
+    below = (0.45, -0.6 / (0.9 * height))
+    ax.legend(loc="upper center", bbox_to_anchor=below, ncols=len(rates), frameon=False, fontsize=9.5)
     bare(ax, grid="x")
     return titled(ax, title or "Neutral sentences about people that are flagged", origin)

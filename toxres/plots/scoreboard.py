@@ -24,6 +24,16 @@ METHOD_STYLES = {
 ALONE = "none"
 """In place of a model where no classifier is asked."""
 
+MODEL_NAMES = {
+    ALONE: "no classifier",
+    "attention_bce": "attention, BCE",
+    "attention_shallow": "attention, BCE, one layer",
+    "cls_bce": "[CLS], BCE",
+    "cls_focal": "[CLS], focal loss",
+    "ulmfit": "ULMFiT",
+}
+"""What figures and sentences call models that are not called by their recipe."""
+
 
 def plausibility_dots(
     scores: pd.DataFrame,
@@ -179,12 +189,12 @@ def deletion_curves(
     ax.set_ylabel("mean probability of toxic")
     bare(ax, grid="y")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9.5)
-    return titled(ax, title or f"Deleting what matters{f' to {model_name(model)}' if model else ''}", origin)
+    return titled(ax, title or f"Deleting what matters{f' to “{model_name(model)}”' if model else ''}", origin)
 
 
 def model_name(model: str) -> str:
     """What figures call a model."""
-    return "no classifier" if model == ALONE else pretty(model)
+    return MODEL_NAMES.get(model) or pretty(model)
 
 
 def model_colours(models: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -75,7 +76,12 @@ MAX_BYTES = 300 * 1024
 
 
 def use_style() -> None:
-    """Set matplotlib's defaults for the session; a notebook calls it once, after its imports."""
+    """Set matplotlib's defaults for the session; a notebook calls it once, after its imports.
+
+    The backend is loaded here. A notebook's makes figures show when a cell ends, by a setting that would be undone if
+    the backend was loaded with the first figure, among settings that hold for that figure alone.
+    """
+    plt.switch_backend(matplotlib.get_backend())
     plt.rcParams.update(STYLE)
 
 
