@@ -98,7 +98,7 @@ class Sizes(NamedTuple):
 EVERY_POST = Sizes(700, None, 300)
 """For what is quick: models of one layer, and marks that ask no classifier."""
 
-DRAWN_POSTS = Sizes(300, 600, 200)
+DRAWN_POSTS = Sizes(200, 400, 150)
 """For models of six layers, of which an explanation of a post is hundreds of passes; the same draw for all of them."""
 
 FAITHFUL_SOURCES = ("jigsaw", "civil_spans")
