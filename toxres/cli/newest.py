@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from toxres.errors import InputError
+from toxres.files import read_json
 
 SERVED = ("baseline", "custom", "ulmfit")
 """The recipes of `make run` that are served side by side."""
@@ -43,14 +44,17 @@ def newest_bundle(build: Path) -> Path:
 
 def _chosen(folder: Path) -> list[Path]:
     """Checkpoints that belong together, in the order of `SERVED`."""
-    from toxres.checkpoint import load_checkpoint
     from toxres.summary import newest_checkpoints
 
     newest = {name: path for name, path in newest_checkpoints(folder).items() if name in SERVED}
     if not newest:
         return []
-    run = load_checkpoint(newest.get("custom") or list(newest.values())[-1]).run
-    sources = {entry["name"] for entry in run["sources"]}
-    source = sources.pop() if len(sources) == 1 else None
-    alike = newest_checkpoints(folder, source, run["preset"]["name"])
-    return [alike[name] for name in SERVED if name in alike]
+    kinds = {name: _kind(path) for name, path in newest.items()}
+    wanted = kinds.get("custom") or list(kinds.values())[-1]
+    return [newest[name] for name in SERVED if kinds.get(name) == wanted]
+
+
+def _kind(checkpoint: Path) -> tuple[frozenset[str], str]:
+    """The sources a checkpoint was trained on, and its preset."""
+    run = read_json(checkpoint / "run.json")
+    return frozenset(source["name"] for source in run["sources"]), run["preset"]["name"]

@@ -50,9 +50,7 @@ def serve(
     with listening(host, port) as listener:
         app = open_app(bundle, settings, triage=triage, database=database, decides=decides)
         address = _address(listener)
-        print(
-            f"toxres: serving {bundle} at {address} (page, API and {address}/openapi.json); Ctrl-C ends it", flush=True
-        )
+        print(f"toxres: {bundle} is served at {address} (the API: {address}/openapi.json); Ctrl-C ends it", flush=True)
         if not settings.keys and not _is_loopback(listener):
             print(
                 "toxres: no API key is asked for, and others can reach this address; see --api-key-file",
