@@ -7,6 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from helpers.serving import BIAS, MAX_WORDS, WORDS, fake_app, fake_triage
 
+import toxres.serving.perspective
+import toxres.serving.schemas
 from toxres.labels import LABELS
 from toxres.serving.settings import Limits
 
@@ -219,6 +221,12 @@ def test_the_document_has_the_limits_and_an_example_of_every_body(client):
             if "requestBody" in operation:
                 reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
                 assert schemas[reference.split("/")[-1]]["examples"], path
+            answer = operation["responses"]["200"]["content"]
+            if path.startswith(("/v1/", "/v1alpha1")) and path != "/v1/models":
+                name = answer["application/json"]["schema"]["$ref"].split("/")[-1]
+                (example,) = schemas[name]["examples"]
+                kind = getattr(toxres.serving.schemas, name, None) or getattr(toxres.serving.perspective, name)
+                assert kind.model_validate(example).model_dump(mode="json", exclude_unset=True) == example
     for name in ("PredictRequest", "ModerateRequest", "ExplainRequest"):
         path = "/v1/" + name.removesuffix("Request").lower()
         for example in schemas[name]["examples"]:

@@ -15,10 +15,10 @@ from toxres.serving.settings import Limits, Settings
 listener = listening("127.0.0.1", 0)
 print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 limits = Limits(in_flight=64, waiting_seconds=2.0, request_seconds=20.0)
-run(fake_app(limits, seconds=0.004), listener, Settings(limits))
+run(fake_app(limits, seconds=0.008), listener, Settings(limits))
 """
-A_SECOND = 11
-"""Requests of `BODY` a second that the service manages: 22 tokens at 4 ms."""
+A_SECOND = 5.5
+"""Requests of `BODY` a second that the service manages: 22 tokens at 8 ms."""
 
 BODY = {"text": "word " * 20, "models": ["custom"]}
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from toxres.evaluation.calibration import Calibration
 from toxres.labels import LABELS
 from toxres.serving.app import create_app
 from toxres.serving.bundle import Bundle
+from toxres.serving.local import served as serving_locally
 from toxres.serving.models import WindowScores
 from toxres.serving.predictor import Predictor
 from toxres.serving.reading import Reading, Window
@@ -132,30 +132,6 @@ def fake_app(limits: Limits | None = None, *, database=None, triage=None, second
 @contextlib.contextmanager
 def served(app) -> Iterator[httpx.Client]:
     """A client of an app that a real server serves on the loopback, in a thread; it ends with the block."""
-    import uvicorn
-
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=30)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-        with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
-            _wait(client)
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join(40)
-        listener.close()
-        assert not thread.is_alive(), "the server does not end"
-
-
-def _wait(client: httpx.Client, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(httpx.TransportError):
-            if client.get("/readyz").status_code == 200:
-                return
-        assert time.monotonic() < deadline, "the service does not get ready"
-        time.sleep(0.02)
+    with serving_locally(app) as address, httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+        yield client
+    assert not any(thread.name == "toxres-server" for thread in threading.enumerate()), "the server does not end"

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from toxres.serving.examples import ANALYZED
 from toxres.serving.problems import DETAIL_TYPE, Problem
 from toxres.serving.schemas import Text
 
@@ -134,6 +135,8 @@ class AnalyzeResponse(BaseModel):
     attributeScores: dict[str, AttributeScores]
     languages: list[str]
     clientToken: str | None = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ANALYZED]})
 
 
 class ErrorStatus(BaseModel):

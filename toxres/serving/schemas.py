@@ -7,12 +7,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from toxres.files import well_formed
 from toxres.labels import LABELS
+from toxres.serving import examples
 
 Label = Literal["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
 VerdictName = Literal["accept", "uncertain", "reject"]
 Probability = Annotated[float, Field(ge=0, le=1)]
-EXAMPLE = "You are a fool, and your edit is rubbish."
-"""A comment written for the examples."""
 
 
 def _readable(value: object) -> object:
@@ -23,6 +22,11 @@ Text = Annotated[str, BeforeValidator(_readable)]
 """A text in which a lone surrogate is read as U+FFFD, as everywhere in toxres."""
 
 Name = Annotated[str, BeforeValidator(_readable), Field(min_length=1, max_length=200)]
+
+
+def shown(example: dict[str, Any]) -> ConfigDict:
+    """The configuration of an answer with an example."""
+    return ConfigDict(protected_namespaces=(), json_schema_extra={"examples": [example]})
 
 
 class Strict(BaseModel):
@@ -40,7 +44,7 @@ class Answer(BaseModel):
 class Comment(Strict):
     """A comment to score."""
 
-    text: Text = Field(description="The comment as it was written.", examples=[EXAMPLE])
+    text: Text = Field(description="The comment as it was written.", examples=[examples.TEXT])
     id: Name | None = Field(None, description="Yours, given back with the result; its number if left out.")
 
 
@@ -71,6 +75,8 @@ class Error(Answer):
 
     error: ErrorBody
 
+    model_config = shown(examples.REFUSED)
+
 
 class PredictRequest(Strict):
     """One comment as `text`, or several as `comments`."""
@@ -83,7 +89,7 @@ class PredictRequest(Strict):
         extra="forbid",
         json_schema_extra={
             "oneOf": [{"required": ["text"]}, {"required": ["comments"]}],
-            "examples": [{"text": EXAMPLE}, {"comments": [{"id": "c-1", "text": EXAMPLE}]}],
+            "examples": [{"text": examples.TEXT}, {"comments": [{"id": "c-1", "text": examples.TEXT}]}],
         },
     )
 
@@ -126,6 +132,8 @@ class PredictResponse(Answer):
     results: list[Prediction]
     request_id: str
 
+    model_config = shown(examples.PREDICTED)
+
 
 class ModerateRequest(Strict):
     """One comment as `text`, or several as `comments`, and how to decide on them."""
@@ -146,8 +154,8 @@ class ModerateRequest(Strict):
         json_schema_extra={
             "oneOf": [{"required": ["text"]}, {"required": ["comments"]}],
             "examples": [
-                {"text": EXAMPLE, "group": "news", "spans": "occlusion"},
-                {"comments": [{"id": "c-1", "text": EXAMPLE, "group": "forum"}], "store": False},
+                {"text": examples.TEXT, "group": "news", "spans": "occlusion"},
+                {"comments": [{"id": "c-1", "text": examples.TEXT, "group": "forum"}], "store": False},
             ],
         },
     )
@@ -199,6 +207,8 @@ class ModerateResponse(Answer):
     promises: list[str] = Field(description="What is promised of automatic decisions, in words.")
     request_id: str
 
+    model_config = shown(examples.MODERATED)
+
 
 class ExplainRequest(Strict):
     """A comment, and whose scores of it are to be explained."""
@@ -213,7 +223,8 @@ class ExplainRequest(Strict):
     )
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"text": EXAMPLE, "labels": ["insult"]}, {"text": EXAMPLE}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"text": examples.TEXT, "labels": ["insult"]}, {"text": examples.TEXT}]},
     )
 
 
@@ -241,6 +252,8 @@ class ExplainResponse(Answer):
 
     explanations: list[ExplanationOf]
     request_id: str
+
+    model_config = shown(examples.EXPLAINED)
 
 
 class DecisionRequest(Strict):
@@ -271,6 +284,8 @@ class DecisionResponse(Answer):
     verdict: Literal["accept", "reject"]
     request_id: str
 
+    model_config = shown(examples.DECIDED)
+
 
 class QueuedComment(Answer):
     """A comment that waits for a decision."""
@@ -295,6 +310,8 @@ class QueueResponse(Answer):
     comments: list[QueuedComment]
     waiting: int | None = Field(description="How many wait in all; null where it is not known.")
     request_id: str
+
+    model_config = shown(examples.QUEUED)
 
 
 class ModelInfo(Answer):
