@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from toxres import __version__
-from toxres.cli import verbs
+from toxres.cli import moderation, verbs
 from toxres.config import PRESETS, RECIPES, SPANS
 
 CORPUS = ".txt (one a line), .csv, .jsonl or .parquet"
@@ -38,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _explain(commands)
     _export(commands)
     _serve(commands)
+    moderation.add_words(commands, _add, _natural, _positive)
     return parser
 
 
