@@ -37,6 +37,9 @@ ACCEPT_BELOW: Final = expit(-_LOGITS)
 REJECT_FROM: Final = expit(_LOGITS)
 """Candidates for the reject threshold, each as certain as the one of `ACCEPT_BELOW` beside it."""
 
+_LOOKED_AT: Final = 40
+"""Candidates at which the rows needed are worked out."""
+
 STARTS: Final = {0.25: 0.05, 1.0: 0.9, 3.0: 0.05}
 """Where a walk sets out: at certainty `1 - factor * tolerated`, with this share of the error budget."""
 
@@ -79,7 +82,9 @@ def count(scores: np.ndarray, violates: np.ndarray, accept: object, reject: obje
     return Path(wrong_accepts + right_accepts, wrong_accepts, right_rejects + wrong_rejects, wrong_rejects)
 
 
-def choose_thresholds(scores: np.ndarray, violates: np.ndarray, policy: Policy, rows: int | None = None) -> Chosen:
+def choose_thresholds(
+    scores: np.ndarray, violates: np.ndarray, policy: Policy, rows: int | None = None, *, explain: bool = True
+) -> Chosen:
     """Thresholds that keep a policy's promise on the rows to come, by Learn-then-Test; none where none can.
 
     Args:
@@ -88,6 +93,7 @@ def choose_thresholds(scores: np.ndarray, violates: np.ndarray, policy: Policy, 
         violates: (N,) booleans, what is true of them.
         policy: The site's.
         rows: Calibration rows in all, those that a person always reviews too; N unless given. For `rows_needed` alone.
+        explain: Work out `rows_needed` and `why` where there is no promise, which takes longer than the tests.
     """
     rows = len(scores) if rows is None else rows
     error = 1 - policy.confidence
@@ -98,7 +104,7 @@ def choose_thresholds(scores: np.ndarray, violates: np.ndarray, policy: Policy, 
     path = count(scores, violates, accept, reject)
     if policy.pooled:
         decided, wrong = path.accepted + path.rejected, path.wrong_accepts + path.wrong_rejects
-        at, promise = _test("automatic", decided, wrong, policy.wrong_decisions, error, rows)
+        at, promise = _test("automatic", decided, wrong, policy.wrong_decisions, error, rows if explain else None)
         return Chosen(*((None, None) if at is None else (float(accept[at]), float(reject[at]))), (promise,))
     sides = [
         (of, decided, wrong, tolerated, candidates)
@@ -110,7 +116,7 @@ def choose_thresholds(scores: np.ndarray, violates: np.ndarray, policy: Policy, 
     ]
     found, promises = {"accepted": None, "rejected": None}, []
     for of, decided, wrong, tolerated, candidates in sides:
-        at, promise = _test(of, decided, wrong, tolerated, error / len(sides), rows)
+        at, promise = _test(of, decided, wrong, tolerated, error / len(sides), rows if explain else None)
         promises.append(promise)
         if at is not None:
             found[of] = float(candidates[at])
@@ -118,7 +124,7 @@ def choose_thresholds(scores: np.ndarray, violates: np.ndarray, policy: Policy, 
 
 
 def _test(
-    of: str, decided: np.ndarray, wrong: np.ndarray, tolerated: float, error: float, rows: int
+    of: str, decided: np.ndarray, wrong: np.ndarray, tolerated: float, error: float, rows: int | None
 ) -> tuple[int | None, Promise]:
     """The candidate farthest out that is promised, or None, and what is promised."""
     p_values = risk_p_values(wrong, decided, tolerated)
@@ -127,8 +133,8 @@ def _test(
     n, k = int(decided[at]), int(wrong[at])
     upper = float(clopper_pearson(k, n, 1 - 2 * error)[1]) if n else 1.0
     promise = Promise(of, tolerated, error, bool(len(passed)), n, k, float(p_values[at]), upper)
-    if len(passed):
-        return at, promise
+    if len(passed) or rows is None:
+        return (at if len(passed) else None), promise
     needed, why = _needed(of, decided, wrong, tolerated, error, rows)
     return None, dataclasses.replace(promise, rows_needed=needed, why=why)
 
@@ -154,7 +160,9 @@ def _needed(
     if not decided.any():
         return None, f"none of {rows:,} calibration rows is certain enough to be {verb(of)}"
     found = []
-    for at in np.flatnonzero(decided):
+    some = np.unique(np.column_stack([decided, wrong])[decided > 0], axis=0, return_index=True)[1]
+    candidates = np.flatnonzero(decided > 0)[some]
+    for at in candidates[np.linspace(0, len(candidates) - 1, min(len(candidates), _LOOKED_AT)).astype(int)]:
         needed = decisions_needed(wrong[at] / decided[at], tolerated, error)
         if needed is not None:
             found.append((math.ceil(needed * rows / decided[at]), at))
