@@ -28,7 +28,7 @@ LADDER = [
     ["findings"],
     ["lab", "vocabulary"],
     ["experiments"],
-    ["api", "scoring", "rules", "readme"],
+    ["api", "scoring", "rules", "readme", "triaging"],
     ["summary"],
     ["render", "cli"],
     ["__main__"],

@@ -29,6 +29,8 @@ _HOMES = {
     "compare": "api",
     "evaluate": "api",
     "score": "scoring",
+    "fit_policy": "triaging",
+    "report_policy": "triaging",
     "export_bundle": "serving",
     "load_bundle": "serving",
 }

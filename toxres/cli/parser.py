@@ -5,7 +5,7 @@ import sys
 from typing import NoReturn
 
 from toxres import __version__
-from toxres.cli import moderation, verbs
+from toxres.cli import moderation, triage, verbs
 from toxres.config import PRESETS, RECIPES, SPANS
 
 CORPUS = ".txt (one a line), .csv, .jsonl or .parquet"
@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _router(commands)
     _score(commands)
     _explain(commands)
+    _triage(commands)
     _export(commands)
     _serve(commands)
     moderation.add_words(commands, _add, _natural, _positive)
@@ -223,6 +224,32 @@ def _seconds(word: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"must be above 0, not {word}")
     return number
+
+
+def _triage(commands) -> None:
+    told = "Accept, reject, or ask a person: a policy's thresholds."
+    parser = commands.add_parser(
+        "triage", help="accept, reject, or ask a person: a policy's thresholds", description=told
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    fit = _add(actions, "fit", triage.fit, "choose thresholds that keep a policy's promise, or say why nobody can")
+    fit.add_argument("checkpoint", metavar="CHECKPOINT", help="or a router: each row by its group's model")
+    fit.add_argument(
+        "--policy", required=True, metavar="FILE|NAME", help="a YAML file, or children, forum, gossip or news"
+    )
+    fit.add_argument("--out", required=True, metavar="DIR", help="the folder to make; a triage never changes")
+    report = _add(actions, "report", triage.report, "coverage, errors and workload on comments whose labels are known")
+    report.add_argument("triage", metavar="TRIAGE", help="a folder of `toxres triage fit`")
+    report.add_argument("checkpoint", metavar="CHECKPOINT", help="the model that it was fitted for")
+    report.add_argument("--json", metavar="OUT.json", help="write the figures here as well")
+    for command, split in ((fit, "validation"), (report, "test")):
+        command.add_argument(
+            "--source", required=True, metavar="NAME|FILE.csv", help="a source, or a CSV file in Kaggle's format"
+        )
+        command.add_argument(
+            "--split", default=split, metavar="S", help=f"of a named source: {split} unless told otherwise"
+        )
+        command.add_argument("--group", metavar="NAME", help="all rows are of this group, whatever the source says")
 
 
 def _natural(word: str) -> int:
