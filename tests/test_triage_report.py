@@ -155,9 +155,9 @@ def test_thresholds_fail_on_another_group_and_local_labels_mend_them():
     table = cross_table({"old": old}, {"old": site(2, 4_000), "new": new}, policy).set_index("applied_to")
     assert not table.loc["old", "above"]
     assert table.loc["new", "low"] > 0.05
-    mended = repair(old, new, site(3, 4_000, shift=2.0), policy, n_labels=(100, 1_000), n_draws=8)
+    mended = repair(old, new, site(3, 4_000, shift=2.0), policy, n_labels=(100, 2_500), n_draws=6)
     assert mended["way"].tolist() == ["old", "local", "recalibrated", "local", "recalibrated"]
-    best = mended[mended["labels"] == 1_000].set_index("way")
+    best = mended[mended["labels"] == 2_500].set_index("way")
     assert best.loc["recalibrated", "promised_share"] >= 0.9
     assert best.loc["recalibrated", "coverage"] > best.loc["local", "coverage"]
     assert best.loc["recalibrated", "error"] < 0.05 < mended.loc[0, "error"]

@@ -221,7 +221,7 @@ def _seen(name: str, promise, row: pd.Series) -> dict[str, object]:
     else:
         # The chance of at least so many errors if the true rate were just what is tolerated.
         luck = 1 - float(risk_p_values(wrong - 1, decided, promise.tolerated)) if wrong else 1.0
-        kept = share <= promise.tolerated
+        kept = wrong <= promise.tolerated * decided
         verdict = "kept" if kept else "broken" if luck < promise.error else "above, but no more than luck allows"
         seen = (
             f"{verdict}: {wrong:,} of {decided:,} wrong ({share:.2%}, 95% interval {low:.2%} to {high:.2%}), "
