@@ -14,7 +14,7 @@ METHOD_COLOURS = {"promised": BLUE, "tuned": ORANGE, "certainty": "#8C8C8C"}
 METHOD_NAMES = {"promised": "promised", "tuned": "tuned", "certainty": "certainty at face value"}
 WAY_COLOURS = {"local": ORANGE, "recalibrated": BLUE}
 WAY_NAMES = {"local": "thresholds chosen anew", "recalibrated": "a third recalibrates the scores first"}
-GREEN = "#009E73"
+GREEN, PURPLE = "#009E73", "#882255"
 
 
 def coverage_accuracy(
@@ -39,7 +39,7 @@ def coverage_accuracy(
         origin: Where the data came from.
     """
     ax = new_axes(ax, 8.2, 5.2)
-    colours = {**MODEL_COLOURS, "all": GREEN, "pair": "#CC79A7"}
+    colours = {**MODEL_COLOURS, "all": PURPLE, "pair": "#CC79A7"}
     for model, curve in curves.items():
         ax.plot(
             curve["coverage"], curve["accuracy"], color=colours.get(model, INK), label=(names or {}).get(model, model)
@@ -64,10 +64,8 @@ def coverage_accuracy(
     )
     ax.plot([1.0, CMP.coverage], [CMP_UNAIDED, CMP.accuracy], "o", color=INK, markersize=6, label="CMP (published)")
     if promised is not None:
-        ax.plot(*promised, "*", color=GREEN, markersize=15, markeredgecolor="white", label="promised, held-out rows")
-        ax.annotate(
-            f"{promised[0]:.0%} promised", promised, (-8, -16), textcoords="offset points", ha="right", color=GREEN
-        )
+        ax.plot(*promised, "*", color=PURPLE, markersize=15, markeredgecolor="white", label="promised, held-out rows")
+        ax.annotate(f"{promised[0]:.0%} promised", promised, (9, 7), textcoords="offset points", color=PURPLE)
     ax.annotate("half at 99%: CMP", CMP[1:], (-2, -16), textcoords="offset points", ha="center", color=INK)
     ax.set(xlabel="decided automatically", ylabel="right among the decided", xlim=(0.38, 1.015), ylim=(0.925, 1.002))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -86,32 +84,39 @@ def promises(
     title: str = "Promised and realised",
     origin: str = "",
 ) -> Axes:
-    """Coverage and realised error of many splits, a point each, by method, with the share above what is tolerated.
+    """How often which error was realised over many splits, by method, with the share above what is tolerated.
 
     Args:
         splits: Method to `coverage` and `error` of each split; None or NaN where nothing was decided.
         ax: Axes to draw on; new ones by default.
         tolerated: Share that is tolerated, a line.
-        what: What the errors are of.
+        what: What the errors are.
         title: The title.
         origin: Where the data came from.
     """
-    ax = new_axes(ax, 7.4, 4.8)
-    for method, values in splits.items():
-        coverage, error = (np.array(values[name], dtype=float) for name in ("coverage", "error"))
+    ax = new_axes(ax, 7.4, 4.4)
+    errors = {method: np.array(values["error"], dtype=float) for method, values in splits.items()}
+    most = max(float(np.nanmax(error)) for error in errors.values())
+    bins = np.linspace(0, max(most, 1.5 * tolerated) * 1.02, 46)
+    for method, error in errors.items():
         above = float(np.mean(np.nan_to_num(error) > tolerated))
-        shown = f"{METHOD_NAMES.get(method, method)}: {above:.1%} of {len(error):,} above"
-        ax.plot(
-            coverage, error, "o", color=METHOD_COLOURS.get(method, INK), markersize=3.4, alpha=0.45, mew=0, label=shown
-        )
-    ax.axhline(tolerated, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
-    ax.annotate(f"tolerated: {tolerated:.0%}", (0.005, tolerated), (0, 4), xycoords=("axes fraction", "data"),
-                textcoords="offset points", color=INK, fontsize=9.5)  # fmt: skip
-    ax.set(xlabel="decided automatically", ylabel=f"{what} of the decided", ylim=(0, None))
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    bare(ax, grid="both")
-    ax.legend(loc="upper left", frameon=False, fontsize=9.5, markerscale=2)
+        decided = float(np.mean(np.array(splits[method]["coverage"], dtype=float)))
+        told = f"{METHOD_NAMES.get(method, method)}: {decided:.0%} decided, {above:.1%} of {len(error):,} above"
+        colour = METHOD_COLOURS.get(method, INK)
+        shares = np.full(len(error), 1 / len(error))
+        ax.hist(error, bins, weights=shares, histtype="stepfilled", color=colour, alpha=0.3)
+        ax.hist(error, bins, weights=shares, histtype="step", color=colour, linewidth=1.5, label=told)
+    top = max(
+        np.histogram(error, bins)[0].max() / len(error) for method, error in errors.items() if method != "certainty"
+    )
+    ax.axvline(tolerated, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+    ax.annotate(f"tolerated: {tolerated:.0%}", (tolerated, 0.97), (5, 0), xycoords=("data", "axes fraction"),
+                textcoords="offset points", va="top", color=INK, fontsize=9.5)  # fmt: skip
+    ax.set(xlabel=f"{what} of the decided", ylabel="share of the splits", xlim=(0, bins[-1]), ylim=(0, 1.45 * top))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    bare(ax, grid="y")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), frameon=False, fontsize=9.5)
     return titled(ax, title, origin)
 
 
@@ -146,9 +151,12 @@ def audit_intervals(
         ax.plot([row[f"{column}_low"], row[f"{column}_high"]], [place, place], color=colour, linewidth=1.6, alpha=0.7)
         ax.plot(row[column], place, "o", color=colour, markersize=5)
     ax.axvline(table.loc[reference, column], color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    counted = rows["n"] - rows["violations"] if column.startswith("harmless") else rows["n"]
     titles = {"none": "no group mentioned", "any group": "any group mentioned"}
-    names = [titles.get(name, name.removeprefix("kind: ").upper() if "kind: " in name else name) for name in rows.index]
-    labels = [f"{name} ({int(n):,})" for name, n in zip(names, rows["n"], strict=True)]
+    names = [
+        titles.get(name, f"{name.removeprefix('kind: ')}: any" if "kind: " in name else name) for name in rows.index
+    ]
+    labels = [f"{name} ({int(n):,})" for name, n in zip(names, counted, strict=True)]
     ax.set_yticks(range(len(rows)), labels, fontsize=9.5)
     ax.set(xlabel=xlabel, ylim=(-0.7, len(rows) - 0.3), xlim=(0, None))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
