@@ -1,10 +1,15 @@
-"""What a notebook plays with: a browser of the comments that models get wrong."""
+"""What a notebook plays with: a browser of the comments that models get wrong, and an editor of policies."""
 
 import importlib
 
-_HOMES = {"ErrorBrowser": "errors", "error_table": "table"}
+_HOMES = {
+    "ErrorBrowser": "errors",
+    "PolicyEditor": "policy",
+    "ScoredRows": "policy_outcome",
+    "error_table": "table",
+}
 
-__all__ = ["ErrorBrowser", "error_table"]
+__all__ = ["ErrorBrowser", "PolicyEditor", "ScoredRows", "error_table"]
 
 
 def __getattr__(name: str) -> object:
