@@ -184,7 +184,13 @@ def _export(commands) -> None:
         "checkpoints", nargs="+", metavar="CHECKPOINT", help="transformers, ULMFiT or tfidf, of one task"
     )
     parser.add_argument("--out", required=True, metavar="BUNDLE", help="the folder to make")
-    parser.add_argument("--triage", metavar="DIR", help="a fitted triage, of `toxres triage fit`, to go along")
+    verdicts = parser.add_mutually_exclusive_group()
+    verdicts.add_argument("--triage", metavar="DIR", help="a fitted triage, of `toxres triage fit`, to go along")
+    verdicts.add_argument(
+        "--policy",
+        metavar="NAME|FILE",
+        help="fit one for this policy now, on --source, for the last model with attention",
+    )
     parser.add_argument(
         "--source",
         metavar="NAME|FILE.csv",

@@ -3,6 +3,8 @@
 import argparse
 import dataclasses
 import sys
+import tempfile
+from pathlib import Path
 
 
 def data_list(options: argparse.Namespace) -> None:
@@ -318,22 +320,42 @@ def export(options: argparse.Namespace) -> None:
     ]
     if not wanted:
         raise InputError(f"{options.runtime} has no {options.precision}; choose openvino, or another --precision")
-    folder = export_bundle(
-        options.checkpoints,
-        options.out,
-        triage=options.triage,
-        source=options.source,
-        limit=options.rows,
-        candidates=wanted,
-        threads=options.threads,
-        say=lambda line: print(line, file=sys.stderr),
-    )
+    with tempfile.TemporaryDirectory(prefix="toxres-") as work:
+        triage = options.triage
+        if options.policy is not None:
+            triage = _fit_policy(options, Path(work) / "triage")
+        folder = export_bundle(
+            options.checkpoints,
+            options.out,
+            triage=triage,
+            source=options.source,
+            limit=options.rows,
+            candidates=wanted,
+            threads=options.threads,
+            say=lambda line: print(line, file=sys.stderr),
+        )
     choice = read_json(folder / CHOICE)
     if choice["candidates"]:
         print(f"{choice_table(choice)}\n")
     print(choice["why"])
     print(f"bundle: {folder}")
     print(f"next: toxres serve {folder}")
+
+
+def _fit_policy(options: argparse.Namespace, out: Path) -> Path:
+    """A triage for `--policy`, fitted for the model that the service takes verdicts from."""
+    from toxres.checkpoint import load_checkpoint
+    from toxres.triaging import fit_policy
+
+    opened = [load_checkpoint(folder) for folder in options.checkpoints]
+    seeing = [each for each in opened if each.run["recipe"].get("pooling") == "attention"]
+    chosen = (seeing or opened)[-1]
+    source = options.source or chosen.run["sources"][0]["name"]
+    fitted = fit_policy(chosen, options.policy, source, out=out)
+    for line in (*fitted.triage.told(), fitted.caution):
+        if line:
+            print(f"{chosen.name}: {line}", file=sys.stderr)
+    return fitted.folder
 
 
 SERVE_LIMITS = {
