@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.bundles import PLAIN, exported, opened
-from helpers.training import source, trained
+from helpers.training import comments_rows, source, trained, write_comments
 
 from toxres.checkpoint import load_checkpoint
 from toxres.cli import main
@@ -186,3 +186,15 @@ def test_a_bundle_scores_a_file(tmp_path, capsys):
     assert "holds no model 'x'; name another with --model: baseline, custom" in capsys.readouterr().err
     assert main([*words[:3], str(trained("custom")), *words[4:], "--model", "x"]) == 2
     assert "is no bundle of several models; leave it out" in capsys.readouterr().err
+
+
+def test_the_verb_fits_a_policy_for_the_model_with_attention(tmp_path, capsys):
+    fresh = write_comments(tmp_path / "fresh.csv", comments_rows(60, seed=5))
+    words = ["export", str(trained("custom")), str(trained("baseline")), "--out", str(tmp_path / "bundle")]
+    plain = ["--rows", "8", "--runtime", "onnxruntime", "--precision", "fp32", "--policy", "forum"]
+    assert main([*words, *plain, "--source", fresh]) == 0
+    assert "custom: " in capsys.readouterr().err
+    bundle = load_bundle(tmp_path / "bundle", threads=1)
+    assert (bundle.triage_model, bundle.triage.policy.name) == ("custom", "forum")
+    assert main([*words, *plain, "--source", source()]) == 2
+    assert "was trained on rows of this split" in capsys.readouterr().err

@@ -104,7 +104,8 @@ def card_text(card: Mapping) -> str:
         parts += [
             "## Triage",
             f"Policy {card['triage']['policy']} ({card['triage']['policy_hash'][:12]}) decides on the calibrated "
-            f"probabilities of {card['triage']['model']}.",
+            f"probabilities of {card['triage']['model']}. What is promised was computed as the checkpoint reads, one "
+            "window a comment; nothing is promised of comments that take more.",
             _list(card["triage"]["promises"]),
         ]
     return "\n\n".join(part for part in parts if part) + "\n"
