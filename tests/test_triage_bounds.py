@@ -19,6 +19,21 @@ def test_a_p_value_is_the_binomial_tail():
         assert risk_p_values(wrong, decided, 0.02) == pytest.approx(exact)
 
 
+def test_p_values_and_fixed_sequences_are_mapies():
+    from mapie.risk_control import FWERFixedSequenceTesting
+    from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
+
+    wrong, decided = np.array([0, 1, 5, 16, 30]), np.array([64, 256, 512, 1_024, 2_048])  # rates exact in binary
+    theirs = compute_hoeffding_bentkus_p_value(wrong / decided, decided, 0.02, binary=True)[:, 0]
+    ours = risk_p_values(wrong, decided, 0.02)
+    assert ours == pytest.approx(theirs)
+    random = np.random.default_rng(0)
+    for p_values in (ours, *random.random((20, 6)) ** 4):
+        first = np.append(0.05, np.zeros(len(p_values) - 1))
+        rejected = FWERFixedSequenceTesting(n_starts=1).run(p_values, 0.05)
+        assert np.flatnonzero(walk(p_values, first)).tolist() == rejected.tolist()
+
+
 def test_intervals_are_clopper_and_pearsons():
     low, high = clopper_pearson([0, 3, 10], [10, 50, 10])
     for k, n, a, b in zip([0, 3, 10], [10, 50, 10], low, high, strict=True):
