@@ -132,6 +132,8 @@ def fake_app(limits: Limits | None = None, *, database=None, triage=None, second
 @contextlib.contextmanager
 def served(app) -> Iterator[httpx.Client]:
     """A client of an app that a real server serves on the loopback, in a thread; it ends with the block."""
+    before = set(threading.enumerate())
     with serving_locally(app) as address, httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
         yield client
-    assert not any(thread.name == "toxres-server" for thread in threading.enumerate()), "the server does not end"
+    left = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert "toxres-server" not in left, "the server does not end"

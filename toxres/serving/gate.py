@@ -91,7 +91,7 @@ class Envelope:
         self.metrics.seconds.labels(route).observe(seconds)
         told = {"request_id": request_id, "method": method, "route": route, "status": status}
         told |= {"ms": round(1_000 * seconds, 2)} | scope["state"]["told"]
-        level = "warning" if status >= 500 else "debug" if route in ("/healthz", "/readyz", "/metrics") else "info"
+        level = "debug" if route in ("/healthz", "/readyz", "/metrics") else "warning" if status >= 500 else "info"
         getattr(logger(), level)("answered" if status else "gone", extra=told)
 
 
