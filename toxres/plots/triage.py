@@ -159,7 +159,7 @@ def audit_intervals(
     labels = [f"{name} ({int(n):,})" for name, n in zip(names, counted, strict=True)]
     ax.set_yticks(range(len(rows)), labels, fontsize=9.5)
     ax.set(xlabel=xlabel, ylim=(-0.7, len(rows) - 0.3), xlim=(0, None))
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     bare(ax, grid="x")
     return titled(ax, title, origin)
 

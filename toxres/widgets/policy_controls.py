@@ -18,6 +18,7 @@ SEVERITIES = (1.0, 2.0, 3.0, 5.0, 10.0)
 RULES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 POOLED, APART = "all decisions together", "accepts and rejects apart"
 STYLE = {"description_width": "132px"}
+SHORT = {"description_width": "92px"}
 WIDE = {"width": "430px"}
 NARROW = {"width": "250px"}
 UNKNOWN_NAMES = {"review": "a person sees it", "strictest": "the strictest thresholds", "refuse": "an error"}
@@ -56,11 +57,11 @@ class PolicyControls:
         self.severities, self.rules = {}, {}
         for label in LABELS:
             self.severities[label] = widgets.Dropdown(
-                options=[("not enforced", NONE)], description=pretty(label), layout=NARROW, style=STYLE,
+                options=[("not enforced", NONE)], description=pretty(label), layout=NARROW, style=SHORT,
                 tooltip=f"Whether {pretty(label)} is enforced, and how bad it is to publish it",
             )  # fmt: skip
             rule = _slider("review from", f"Probability of {pretty(label)} from which on a person decides")
-            rule.layout, rule.style = {"width": "320px"}, {"description_width": "84px"}
+            rule.layout, rule.style = {"width": "320px"}, SHORT
             self.rules[label] = rule
         self.unknown_group = widgets.Dropdown(
             options=[(UNKNOWN_NAMES[name], name) for name in UNKNOWN_GROUP], description="Unknown group",
