@@ -4,36 +4,12 @@ from pathlib import Path
 
 from toxres.api import Rows, caution
 from toxres.config import get_preset
-from toxres.errors import InputError
 from toxres.evaluation import compare_table
 from toxres.lab import score_split, scored_rows
+from toxres.newest import newest_checkpoints
 
 SUMMARISED = ("tfidf", "baseline", "custom", "ulmfit")
 """The recipes in the table that `make run` ends with."""
-
-
-def newest_checkpoints(folder: str | Path, source: str | None = None, preset: str | None = None) -> dict[str, Path]:
-    """The newest finished checkpoint of each recipe anywhere under a folder, by recipe name.
-
-    Args:
-        folder: Where the checkpoints stand.
-        source: Only those trained on this source and no other, in an earlier stage neither.
-        preset: Only those of this preset.
-    """
-    from toxres.checkpoint import RUN, load_checkpoint
-
-    newest: dict[str, Path] = {}
-    for file in sorted(Path(folder).rglob(RUN), key=lambda file: file.stat().st_mtime):
-        try:
-            run = load_checkpoint(file.parent).run
-        except InputError:
-            continue
-        entries = [*run["sources"], *((run.get("initial") or {}).get("sources", ()))]
-        if source is not None and {entry["name"] for entry in entries} != {source}:
-            continue
-        if preset is None or run["preset"]["name"] == preset:
-            newest[run["recipe"]["name"]] = file.parent
-    return newest
 
 
 def summary(folder: str | Path, source: str, preset: str) -> str:
