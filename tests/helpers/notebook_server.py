@@ -1,8 +1,9 @@
-"""JupyterLab on this machine alone, with settings and a theme of its own."""
+"""JupyterLab and Voila on this machine alone, with settings and a theme of their own."""
 
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -50,8 +51,43 @@ def lab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[str]:
         log.close()
 
 
+@contextlib.contextmanager
+def voila(notebook: Path, theme: str = "light") -> Iterator[str]:
+    """Serve a notebook as an app until the block ends; gives the app's address."""
+    home = notebook.parent / ".home"
+    home.mkdir(exist_ok=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", f"--theme={theme}"]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    log = (home / "log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "toxres.widgets.voila", str(notebook), *options],
+        cwd=notebook.parent,
+        env={**os.environ, **{place: str(home / place) for place in places}},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    address = f"http://127.0.0.1:{port}/"
+    try:
+        deadline = time.monotonic() + 240
+        while True:
+            assert process.poll() is None and time.monotonic() < deadline, (home / "log").read_text()[-2000:]
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+                break
+            time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        log.close()
+
+
 def _address(process: subprocess.Popen, home: Path) -> str:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         for path in (home / "JUPYTER_RUNTIME_DIR").glob("jpserver-*.json"):
             with contextlib.suppress(ValueError):

@@ -44,7 +44,7 @@ SCROLL_LINES = 10
 """A comment longer than this many lines of 40 characters has a box that scrolls."""
 
 
-def fragment(explanations: Sequence[Explanation], label: str | None = None) -> str:
+def fragment(explanations: Sequence[Explanation], label: str | None = None, *, styled: bool = True) -> str:
     """One comment and why it has its scores: a tab a label; models or methods side by side.
 
     The tabs are radio buttons switched by CSS; their names differ from one call to the next.
@@ -52,13 +52,14 @@ def fragment(explanations: Sequence[Explanation], label: str | None = None) -> s
     Args:
         explanations: Of the same text, by one model or method, or several.
         label: Whose tab is open at first; by default the label that scores highest.
+        styled: With its style sheet; False where `style_sheet` stands on the page already.
 
     Raises:
         InputError: No explanation, different comments, or a label that none of them explains.
     """
     explanations = checked(explanations)
-    sheet = style_sheet(len(labels_of(explanations)))
-    return _fragment(explanations, f"tx-{secrets.token_hex(6)}", label, f"<style>{sheet}</style>")
+    sheet = f"<style>{style_sheet(len(labels_of(explanations)))}</style>" if styled else ""
+    return _fragment(explanations, f"tx-{secrets.token_hex(6)}", label, sheet)
 
 
 def page(

@@ -1,15 +1,16 @@
-"""What a notebook plays with: a browser of the comments that models get wrong, and an editor of policies."""
+"""What a notebook plays with: models side by side, a browser of comments they get wrong, and an editor of policies."""
 
 import importlib
 
 _HOMES = {
+    "Compare": "compare",
     "ErrorBrowser": "errors",
     "PolicyEditor": "policy",
     "ScoredRows": "policy_outcome",
     "error_table": "table",
 }
 
-__all__ = ["ErrorBrowser", "PolicyEditor", "ScoredRows", "error_table"]
+__all__ = ["Compare", "ErrorBrowser", "PolicyEditor", "ScoredRows", "error_table"]
 
 
 def __getattr__(name: str) -> object:
