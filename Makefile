@@ -59,6 +59,7 @@ render: $(STAMP) ## the committed results, notebooks and figures: preset full, o
 	@for name in stress groups efficiency; do $(PY) -m toxres.experiments.$$name; $(PY) -m toxres.experiments.$$name --summary; done
 	@$(PY) -m toxres.experiments.decision --language-model build/experiments/oof/language
 	@$(PY) -m toxres.experiments.poleval
+	@$(PY) -m toxres.experiments.months
 	@$(PY) -m toxres.experiments.explained; $(PY) -m toxres.experiments.explained --summary
 	@$(PY) -m toxres train custom --source jigsaw,civil_spans,davidson,balanced --preset full --resume \
 		--out build/experiments/explained/custom_balanced
