@@ -12,8 +12,9 @@ import time
 
 import httpx
 import pytest
+from helpers.bundles import exported
 from helpers.serving import fake_app, served
-from helpers.training import source, trained
+from helpers.training import trained
 
 from toxres.cli import main
 from toxres.cli.newest import newest_bundle
@@ -26,13 +27,8 @@ UNSURE = "this is rubbish, see line {}"
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    from toxres.serving import export_bundle
-
-    out = tmp_path_factory.mktemp("served") / "bundle"
-    return export_bundle(
-        [trained("baseline"), trained("custom")], out, source=source(), limit=8, candidates=CANDIDATES[:1]
-    )
+def bundle():
+    return exported()
 
 
 @contextlib.contextmanager
@@ -160,13 +156,14 @@ def test_without_a_checkpoint_one_line_says_what_to_do(capsys, monkeypatch, tmp_
     assert "`make run`" in complaint(capsys, "--port", "0")
 
 
-def test_the_newest_checkpoints_become_a_bundle_once(tmp_path, monkeypatch):
+def test_the_newest_checkpoints_become_a_bundle_once(tmp_path, monkeypatch, capsys):
     import shutil
 
     monkeypatch.setattr("toxres.serving.export.CANDIDATES", CANDIDATES[:1])
     for name in ("baseline", "custom"):
         shutil.copytree(trained(name), tmp_path / "checkpoints" / name)
     bundle = newest_bundle(tmp_path)
+    assert "polic" in capsys.readouterr().out
     first = (bundle / "manifest.json").stat()
     assert newest_bundle(tmp_path) == bundle and (bundle / "manifest.json").stat().st_ino == first.st_ino
     run = tmp_path / "checkpoints" / "custom" / "run.json"
