@@ -39,6 +39,11 @@ def test_policies_are_fitted_and_a_bundle_is_made_once(tmp_path, monkeypatch):
     assert forum.policy.name == "forum" and children.policy.name == "children"
     assert forum.calibrated_on["checkpoint"] == "tfidf" and forum.calibrated_on["split"] == "validation"
     assert forum.calibrated_on["rows"] == 2 * 96, "as many rows as the preset scores"
+    table = handover.promises_table({"tfidf": [forum, children]})
+    kinds = {(policy, of) for policy, _, of in table.index}
+    assert kinds == {("forum", "automatic"), ("children", "accepted"), ("children", "rejected")}
+    kept = [each.kept for group in forum.groups.values() for each in group.promises]
+    assert [value != "none" for key, value in table["tfidf"].items() if key[0] == "forum"] == kept
     folder = handover.export_once(models, "synthetic", forum)
     bundle = load_bundle(folder)
     assert bundle.triage.policy.hash == forum.policy.hash and list(bundle.models) == ["tfidf"]

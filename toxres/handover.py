@@ -46,6 +46,27 @@ def fit_policies(checkpoint: Checkpoint, source: str, policies: Sequence[str]) -
     ]
 
 
+def promises_table(policies: Mapping[str, Sequence[Triage]]) -> pd.DataFrame:
+    """What is promised of each model's verdicts: a row a policy, group of sites and kind of decision.
+
+    Args:
+        policies: By model, of `fit_policies`.
+
+    Returns:
+        A column a model: "none", or the tolerated share with how many calibration rows were decided wrongly.
+    """
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for name, triages in policies.items():
+        for triage in triages:
+            for group in triage.groups.values():
+                for each in group.promises:
+                    told = f"at most {each.tolerated:.3g} wrong ({each.wrong:,} of {each.decided:,})"
+                    row = rows.setdefault((triage.policy.name, group.group, each.of), {})
+                    row[name] = told if each.kept else "none"
+    index = pd.MultiIndex.from_tuples(rows, names=["policy", "group", "decisions"])
+    return pd.DataFrame(list(rows.values()), index=index).fillna("none")
+
+
 def export_once(models: Mapping[str, Checkpoint], source: str, triage: Triage | None = None) -> Path:
     """The bundle of some checkpoints under `build/bundles`: exported if it is missing, broken, or of others.
 

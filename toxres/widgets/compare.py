@@ -111,7 +111,7 @@ class Compare(Conversation):
         judged = self.judged()
         last = {each.turn.number for each in judged[-SHOWN:]}
         shown = [each for each in judged if each.turn.pinned or each.turn.number in last]
-        told = ". ".join(filter(None, [self.told(), self.origin]))
+        told = "; ".join(filter(None, [self.told(), self.origin]))
         parts = [f'<p class="tc-title"><b>{escaped(self.title())}</b></p><p class="tc-origin">{escaped(told)}.</p>']
         parts += [card(each, most=LONG) for each in shown]
         if len(shown) < len(judged):
