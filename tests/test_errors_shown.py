@@ -173,6 +173,7 @@ def test_label_errors_in_a_table():
 def test_what_was_changed_before_and_after():
     assert "chosen on 90 real validation comments, or on 120" in errors_shown.fix_record(SUMMARY)
     table = errors_shown.changed_functionalities(SUMMARY, most=1)
+    assert list(table) == ["custom", "custom, balanced", "change"]
     assert table["change"].tolist() == ["+20 points", "+0 points"]
     assert table.index.tolist()[-1] == "slur", "the smallest change comes last"
     table = errors_shown.cost_cells(SUMMARY)
@@ -180,7 +181,9 @@ def test_what_was_changed_before_and_after():
         "toxic AP": "-0.020 [-0.030, -0.010]", "toxic AUROC": "+0.000 [-0.010, +0.010]",
         "macro AP": "+0.010 [-0.010, +0.030]",
     }  # fmt: skip
+    assert list(table)[:2] == ["toxic AP", "toxic AUROC"]
     table = errors_shown.flagged_before_and_after(SUMMARY)
+    assert list(table) == ["toxic: custom", "toxic: custom, balanced", "hateful: custom", "hateful: custom, balanced"]
     assert table.loc["religion"].tolist() == [0.4, 0.1, 0.4, 0.1] and table.index[-1] == "no group"
 
 
@@ -193,16 +196,20 @@ def test_what_is_missing_is_said():
 def test_findings_in_short():
     found = errors_found.found(SUMMARY)
     assert list(found) == ["Functions", "Identities", "Disagreement", "Labels", "What we changed"]
-    assert found["Functions"][0].startswith("Best on HateCheck is custom, balanced: 80.0% of all cases, ")
-    assert found["Functions"][0].endswith("is reached.")
+    assert found["Functions"][0].startswith("Best on HateCheck is custom, balanced: 80.0% of all cases, 80.0% of the ")
+    line = found["Functions"][0]
+    assert line.endswith("all cases (reached), with more than 60% of those that are not hateful (reached).")
     assert found["Identities"][0].startswith("TF-IDF calls 15% of neutral sentences about groups hateful, and 10% of ")
     gain, price = found["What we changed"]
     assert "all cases +10.0 points [+5.0, +15.0]" in gain
     assert price.endswith("is shown in 1 of 2 comparisons (jigsaw, test, AP -0.020).")
 
 
-@pytest.mark.parametrize(("total", "others"), [(0.77, 0.59), (0.76, 0.9)])
-def test_the_aim_has_two_halves(total, others):
+@pytest.mark.parametrize(
+    ("total", "others", "told"), [(0.77, 0.59, "hateful (not reached)"), (0.76, 0.9, "cases (not")]
+)
+def test_the_aim_has_two_halves(total, others, told):
     models = {"custom": hatecheck(total, others)}
     changed = SUMMARY | {"hatecheck": SUMMARY["hatecheck"] | {"models": models}, "fix": None}
-    assert errors_found.found(changed)["Functions"][0].endswith("is not reached.")
+    line = errors_found.found(changed)["Functions"][0]
+    assert told in line and line.count("not reached") == 1

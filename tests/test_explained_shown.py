@@ -51,16 +51,18 @@ def test_attention_stands_beside_its_rivals_better_or_worse():
 
 def test_findings_hold_scores_against_what_was_aimed_at():
     (lines,) = explained_shown.found(SUMMARY).values()
-    assert any("word occlusion of “custom”" in line and "not shown to differ from the 0.650" in line for line in lines)
-    assert any("pooling attention of" in line and "above the 0.558 aimed at" in line for line in lines)
-    assert any("span-supervised head" in line and "below the 0.708 aimed at" in line for line in lines)
+    assert any(
+        "marks: word occlusion of “custom”" in line and "not shown to differ from the 0.650" in line for line in lines
+    )
+    assert any("Pooling attention of" in line and "above the 0.558 aimed at" in line for line in lines)
+    assert any("Span-supervised head" in line and "below the 0.708 aimed at" in line for line in lines)
     assert explained_shown.record_told({}) == "Nothing has been explained."
     assert explained_shown.found(lab.Missing("run it")) == {"Explanations": ["run it"]}
 
 
 def test_what_was_explained_is_named():
     told = explained_shown.record_told(SUMMARY)
-    assert told.startswith("1 models (“custom”), trained until 2030-01-02, explained by 2 methods (pooling attention, ")
+    assert told.startswith("1 model (“custom”), trained until 2030-01-02, explained by 2 methods (pooling attention, ")
 
 
 def test_attributions_are_added_up():

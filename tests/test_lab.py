@@ -54,6 +54,7 @@ def test_a_browser_gets_real_comments_and_cases_where_they_are(tmp_path, monkeyp
     monkeypatch.setattr("toxres.data.paths.ROOT", tmp_path)
     alone = lab.comments_to_browse("synthetic", most=5)
     assert len(alone) == 5 and set(alone["source"]) == {"synthetic"} and set(alone["functionality"]) == {""}
+    assert lab.browsed_origin(alone, "synthetic") == "synthetic corpus, 5 of its validation comments"
     (tmp_path / "hatecheck").mkdir()
     head = "functionality,case_id,test_case,label_gold,target_ident,templ_id\n"
     rows = "derog_dehum_h,7,Martians are vermin.,hateful,Martians,1\nprofanity_nh,8,Damn the rain.,non-hateful,,2\n"
@@ -62,6 +63,8 @@ def test_a_browser_gets_real_comments_and_cases_where_they_are(tmp_path, monkeyp
     assert both[["id", "group", "functionality", "source"]].values.tolist() == [
         ["7", "Martians", "derog_dehum_h", "hatecheck"], ["8", "none", "profanity_nh", "hatecheck"],
     ]  # fmt: skip
+    whole = lab.comments_to_browse("synthetic", most=5)
+    assert lab.browsed_origin(whole, "synthetic").endswith("5 of its validation comments; 2 of HateCheck's cases")
     assert both["toxic"].isna().tolist() == [False, True] and both["identity_hate"].tolist() == [1, 0]
     assert both[["severe_toxic", "obscene", "threat", "insult"]].isna().all(axis=None)
 

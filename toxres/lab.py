@@ -159,6 +159,14 @@ def comments_to_browse(source: str, most: int = 300, seed: int = 0) -> pd.DataFr
     return pd.concat(frames, ignore_index=True)
 
 
+def browsed_origin(browsed: pd.DataFrame, source: str) -> str:
+    """Whose comments `comments_to_browse` gave, and how many."""
+    own = int((browsed["source"] == source).sum())
+    told = f"{source_name(source, own, SHARES['validation'])}, {own:,} of its validation comments"
+    cases = len(browsed) - own
+    return f"{told}; {cases:,} of HateCheck's cases" if cases else told
+
+
 def origin(source: str, rows: int, split: str | None = None, *, drawn: bool = False) -> str:
     """Whose comments something was computed on, and how many.
 

@@ -4,29 +4,29 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from toxres.evaluation.hatecheck import PARTS, PUBLISHED
+from toxres.evaluation.hatecheck import PUBLISHED
 from toxres.experiments.errors_shown import by_model, fix_record, shown
 from toxres.experiments.errors_told import disagreement_told, label_errors_told, search_told, worst_functionalities
-from toxres.plots.hatecheck import PART_NAMES
 
 AIM = {"total": PUBLISHED["Perspective"]["total"], "non_hateful": 0.60}
-"""Accuracy on HateCheck that was aimed at."""
+"""Accuracy on HateCheck that was aimed at: Perspective's of all cases."""
+
+PART_WORDS = {"total": "all cases", "hateful": "the hateful ones", "non_hateful": "the others"}
+"""What sentences call the parts of HateCheck."""
 
 
 def found(summary: Mapping) -> dict[str, list[str]]:
     """Sentences by what they are about: functions, identities, disagreement, labels, and what was changed."""
     hatecheck, statements = summary["hatecheck"], by_model(summary, "statements", "hateful", "kind")
     best = max(hatecheck["models"], key=lambda model: hatecheck["models"][model]["overall"]["total"]["accuracy"])
-    parts = {part: hatecheck["models"][best]["overall"][part] for part in PARTS}
-    told = ", ".join(f"{100 * parts[part]['accuracy']:.1f}% of {name}" for part, name in PART_NAMES.items())
-    reached = parts["total"]["accuracy"] > AIM["total"] and parts["non_hateful"]["accuracy"] > AIM["non_hateful"]
-    aim = (
-        f"{100 * AIM['total']:.1f}% of all cases (Perspective's) with more than {100 * AIM['non_hateful']:.0f}% of "
-        "those that are not hateful"
-    )
+    right = {part: row["accuracy"] for part, row in hatecheck["models"][best]["overall"].items()}
+    told = ", ".join(f"{100 * right[part]:.1f}% of {words}" for part, words in PART_WORDS.items())
+    aims = {part: "reached" if right[part] > value else "not reached" for part, value in AIM.items()}
     lines = {
         "Functions": [
-            f"Best on HateCheck is {shown(best)}: {told}. The aim, {aim}, is {'' if reached else 'not '}reached.",
+            f"Best on HateCheck is {shown(best)}: {told} right. Aimed at were more than {100 * AIM['total']:.1f}% of "
+            f"all cases ({aims['total']}), with more than {100 * AIM['non_hateful']:.0f}% of those that are not "
+            f"hateful ({aims['non_hateful']}).",
             *worst_functionalities({"hatecheck": {"models": {best: hatecheck["models"][best]}}}),
         ]
     }
@@ -54,7 +54,7 @@ def _changed(summary: Mapping) -> list[str]:
         return [fix_record(summary)]
     gain = summary["fix"]["hatecheck"]
     told = "; ".join(
-        f"{PART_NAMES[part]} {100 * row['difference']:+.1f} points [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
+        f"{PART_WORDS[part]} {100 * row['difference']:+.1f} points [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
         for part, row in gain.items()
     )
     sentences = [f"Balanced comments, in training and in the decision, change HateCheck: {told}."]

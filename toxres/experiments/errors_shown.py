@@ -227,7 +227,8 @@ def changed_functionalities(summary: Mapping, most: int = 5) -> pd.DataFrame:
     """Accuracy by functionality before and after the fix, and the change: the largest and the smallest changes."""
     tables = by_model(summary, "hatecheck", "functionality")
     before, after = (tables[summary["fix"][which]]["accuracy"] for which in ("before", "after"))
-    table = pd.DataFrame({"before": before, "after": after, "change": after - before})
+    names = [shown(summary["fix"][which]) for which in ("before", "after")]
+    table = pd.DataFrame(dict(zip((*names, "change"), (before, after, after - before), strict=True)))
     table.index = [FUNCTIONALITIES[code].name if code in FUNCTIONALITIES else code for code in table.index]
     table = table.sort_values("change", ascending=False, kind="stable")
     table["change"] = [f"{100 * change:+.0f} points" for change in table["change"]]
@@ -240,7 +241,7 @@ def flagged_before_and_after(summary: Mapping) -> pd.DataFrame:
     for what in ("toxic", "hateful"):
         rates = by_model(summary, "statements", what, "kind")
         for which in ("before", "after"):
-            columns[f"{what}, {which}"] = rates[summary["fix"][which]]["rate"]
+            columns[f"{what}: {shown(summary['fix'][which])}"] = rates[summary["fix"][which]]["rate"]
     return pd.DataFrame(columns).rename(index={summary["statements"]["control"]: "no group"})
 
 

@@ -136,10 +136,10 @@ def record_told(summary: Mapping) -> str:
     cells = {(row["model"], row["method"]) for key in ("plausibility", "faithfulness") for row in summary[key]}
     models = list(dict.fromkeys(row["model"] for row in summary["faithfulness"]))
     methods = [name for name in METHODS if name in {method for _, method in cells}]
+    named = ", ".join(f"“{model_name(model)}”" for model in models)
     return (
-        f"{len(models)} models ({', '.join(f'“{model_name(model)}”' for model in models)}), trained until "
-        f"{run['trained_on']}, explained by {len(methods)} methods ({', '.join(METHODS[name] for name in methods)}) "
-        f"until {run['explained_on']}."
+        f"{len(models)} model{'s' * (len(models) != 1)} ({named}), trained until {run['trained_on']}, explained by "
+        f"{len(methods)} methods ({', '.join(METHODS[name] for name in methods)}) until {run['explained_on']}."
     )
 
 
@@ -160,19 +160,18 @@ def _aims(summary: Mapping) -> list[str]:
     told = []
     if alone:
         name = max(alone, key=lambda method: scores[method]["f1"])
-        told.append(f"{_scored('Of classifiers alone', name, scores[name])}; {_reached(scores[name], PLAUSIBLE)}.")
-    for method, begin in (("attention", "Attention"), ("supervised", "Learned from marks")):
+        told.append(f"Without people's marks: {_scored(name, scores[name])}; {_reached(scores[name], PLAUSIBLE)}.")
+    for method in ("attention", "supervised"):
         if method in scores:
             system, value = best[method]
-            verdict = _reached(scores[method], value)
-            told.append(f"{_scored(begin, method, scores[method])}; {verdict}, as published for {system}.")
-    return told
+            told.append(f"{_scored(method, scores[method])}; {_reached(scores[method], value)} ({system}).")
+    return [line[0].upper() + line[1:] for line in told]
 
 
-def _scored(begin: str, method: str, row: Mapping) -> str:
+def _scored(method: str, row: Mapping) -> str:
     of = "" if row["model"] == ALONE else f" of “{model_name(row['model'])}”"
     interval = f"[{row['low']:.3f}, {row['high']:.3f}]"
-    return f"{begin}, {METHODS[method]}{of} marks best what people marked: character F1 {row['f1']:.3f} {interval}"
+    return f"{METHODS[method]}{of} marks what people marked with a character F1 of {row['f1']:.3f} {interval}"
 
 
 def _reached(row: Mapping, aim: float) -> str:

@@ -104,7 +104,7 @@ def agreement_sentence(summary: Mapping) -> str:
     if len(pairs) < 4:
         return "Too few cells have both scores to say whether what is plausible is faithful."
     value = pd.DataFrame(pairs).corr(method="spearman").iloc[0, 1]
-    kind = "are two different things"
+    kind = "do not simply go together"
     if abs(value) > 0.5:
         kind = "go together" if value > 0 else "go against each other"
     return (
