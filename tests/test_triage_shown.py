@@ -110,6 +110,13 @@ def test_the_labels_in_a_table_and_where_figures_come_from():
     assert triage_shown.record_told(results).startswith("Jigsaw sample, 50 comments out of fold; toxic or not: 5 are ")
 
 
+@pytest.mark.parametrize(("coverage", "broken", "word"), [(0.6, 0.04, "Yes"), (0.4, 0.04, "No"), (0.6, 0.06, "No")])
+def test_the_answer_is_yes_only_if_half_is_decided_and_the_promise_kept(coverage, broken, word):
+    model = {"resplits": {"promised": {"coverage": coverage}}, "draws": {"promised": {"broken_share": broken}}}
+    told = triage_shown.answer({"models": {"all": model}, "confidence": 0.95, "tolerated": 0.01, "n_splits": 9})
+    assert told.startswith(f"**{word}**") and f"broken in {broken:.1%} of 9 draws, with 5% allowed" in told
+
+
 @pytest.fixture
 def loop(tmp_path):
     """A database with twelve comments that wait, and the answers to them."""

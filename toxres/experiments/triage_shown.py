@@ -251,14 +251,30 @@ def local_told(site: Site, policy: Policy, triage: Triage) -> list[str]:
     ]
 
 
+def answer(results: Mapping) -> str:
+    """Whether half of the comments or more can be decided without a person, as a sentence."""
+    model, allowed = results["models"]["all"], 1 - results["confidence"]
+    coverage, broken = model["resplits"]["promised"]["coverage"], model["draws"]["promised"]["broken_share"]
+    word = "Yes" if coverage >= 0.5 and broken <= allowed else "No"
+    return (
+        f"**{word}**, for comments that are drawn as the calibration comments were: {coverage:.1%} of them are decided "
+        f"under the promise of at most {results['tolerated']:.0%} wrong, which was broken in {broken:.1%} of "
+        f"{results['n_splits']} draws, with {allowed:.0%} allowed. Another group of sites was promised nothing."
+    )
+
+
 def found(results: Mapping, site: Site, policy: Policy, triage: Triage) -> dict[str, list[str]]:
     """The findings: of this run, and of the committed results."""
     parts = {"This run": local_told(site, policy, triage)}
     if not results:
         return parts | {"Committed results": [getattr(results, "why", "There are none.")]}
-    return parts | {
-        "Coverage": triage_told.coverage_told(results),
-        "Promises": triage_told.promises_told(results),
-        "Who waits": triage_told.audit_told(results)[:3],
-        "Other groups of sites": triage_told.shift_told(results),
-    }
+    return (
+        {"The answer": [answer(results)]}
+        | parts
+        | {
+            "Coverage": triage_told.coverage_told(results),
+            "Promises": triage_told.promises_told(results),
+            "Who waits": triage_told.audit_told(results)[:3],
+            "Other groups of sites": triage_told.shift_told(results),
+        }
+    )
