@@ -74,7 +74,7 @@ def _with_interval(values: pd.DataFrame) -> list[list[float]]:
 def _comparisons(months: pd.DataFrame) -> list[dict]:
     """Paired by seed, means of the last months."""
     last = months[months["month"] > months["month"].max() - LAST]
-    means = last.groupby(["source", "arm", "seed"], sort=False)[list(COMPARED)].mean()
+    means = last.groupby(["source", "arm", "seed"], sort=False)[list(COMPARED)].mean().sort_index()
     found = []
     for source in months["source"].unique():
         for one, others in AGAINST.items():

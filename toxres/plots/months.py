@@ -19,6 +19,9 @@ SHOWN = {
 }
 """Name, colour and line of each arm."""
 
+BANDED = ("never", "uncertain")
+"""Arms with an interval; all six would hide the lines."""
+
 FIGURES = {
     "accuracy": "accuracy of the model alone",
     "coverage": "decided automatically",
@@ -32,7 +35,7 @@ STREAMS = {"davidson": "Tweets come to a model of Wikipedia", "civil_spans": "Ne
 def months_curve(
     arms: Mapping[str, Mapping], figure: str, ax: Axes | None = None, *, tolerated: float | None = None, title: str = ""
 ) -> Axes:
-    """One figure by month, a line an arm; the band is its 95% interval over seeds.
+    """One figure by month, a line an arm; the bands are 95% intervals over seeds, of the arms in `BANDED` alone.
 
     Months in which an arm decided nothing have no error, and a gap.
 
@@ -48,7 +51,8 @@ def months_curve(
         if arm in arms:
             months, values = np.asarray(arms[arm]["month"]), np.asarray(arms[arm][figure], dtype=float)
             ax.plot(months, values[:, 0], line, color=colour, label=name, marker="o", markersize=3.5)
-            ax.fill_between(months, *np.clip(values[:, 1:].T, 0, 1), color=colour, alpha=0.1, lw=0)
+            if arm in BANDED:
+                ax.fill_between(months, *np.clip(values[:, 1:].T, 0, 1), color=colour, alpha=0.12, lw=0)
     if figure == "error" and tolerated is not None:
         ax.axhline(tolerated, color="black", lw=1, ls=(0, (4, 3)))
         ax.annotate("tolerated", (1, tolerated), xytext=(0, 4), textcoords="offset points", fontsize=9)
