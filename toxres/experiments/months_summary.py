@@ -37,7 +37,6 @@ def summarise(months: pd.DataFrame, settings: "Settings") -> dict:
     for (source, arm), table in months.groupby(["source", "arm"], sort=False):
         by_month = {name: table.pivot(index="month", columns="seed", values=name) for name in FIGURES}
         figures.setdefault(source, {})[arm] = {
-            "month": [int(month) for month in by_month["coverage"].index],
             **{name: _with_interval(values) for name, values in by_month.items()},
             "automatic": int((table["comments"] - table["uncertain"]).sum()),
             "wrong": int(table["wrong"].sum()),

@@ -40,7 +40,7 @@ def months_curve(
     Months in which an arm decided nothing have no error, and a gap.
 
     Args:
-        arms: Arm to its figures: `month`, and for `figure` a list of mean, low and high.
+        arms: Arm to its figures: for `figure` the mean, low and high of each month, from the first.
         figure: One of `FIGURES`.
         ax: Axes to draw on; new ones by default.
         tolerated: Share of errors that the policy tolerates, drawn in the panel of errors.
@@ -49,7 +49,8 @@ def months_curve(
     ax = new_axes(ax, 5.0, 3.4)
     for arm, (name, colour, line) in SHOWN.items():
         if arm in arms:
-            months, values = np.asarray(arms[arm]["month"]), np.asarray(arms[arm][figure], dtype=float)
+            values = np.asarray(arms[arm][figure], dtype=float)
+            months = np.arange(1, len(values) + 1)
             ax.plot(months, values[:, 0], line, color=colour, label=name, marker="o", markersize=3.5)
             if arm in BANDED:
                 ax.fill_between(months, *np.clip(values[:, 1:].T, 0, 1), color=colour, alpha=0.12, lw=0)
