@@ -67,6 +67,7 @@ def open_page(page, service, fragment=""):
 def send(page, text):
     before = page.locator(".message").count()
     page.locator("#text").fill(text)
+    expect(page.locator("#send")).to_be_enabled()
     page.keyboard.press("Enter")
     expect(page.locator(".message")).to_have_count(before + 1)
     return page.locator(".message").last

@@ -121,8 +121,8 @@ async function send(texts) {
       const { verdict, models } = found.results.at(-1);
       say(`${VERDICTS[verdict][0]}. ${models.map((each) => `${each.model}: ${Object.entries(each.labels).filter(([, score]) => score.decision).map(([label]) => pretty(label)).join(", ") || "no label"}`).join("; ")}`);
       if (texts.length === 1) {
-        await card.explain();
-        settle(card);
+        // The next comment need not wait for the words of this one.
+        card.explain().then(() => card.isConnected && !card.nextElementSibling && settle(card), (error) => warn(error.message));
       }
     }
     warn("");
