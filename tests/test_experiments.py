@@ -301,6 +301,11 @@ print(signal.getsignal(signal.SIGTERM) == signal.SIG_IGN)
 
 @pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, "SystemExit"), (signal.SIGINT, "KeyboardInterrupt")])
 def test_a_signal_ends_the_processes_too(number, raised, tmp_path):
+    """In a process of its own: a signal would end this one.
+
+    Where a thread has multiplied in bfloat16 by AMX, as OpenVINO does in tests of bundles, its registers do not fit on
+    the stack that pytest's faulthandler has signals handled on, and the kernel answers with a segmentation fault.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(ROOT)])}
     words = [sys.executable, "-c", SIGNALLED, str(int(number)), str(tmp_path)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)

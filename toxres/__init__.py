@@ -8,7 +8,7 @@ The verbs of the command line as functions, loaded when first used, so that `imp
     ['id', 'text', 'group']
 """
 
-import importlib
+from toxres.lazy import lazy_exports
 
 __version__ = "0.1.0"
 
@@ -37,14 +37,7 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    """Import a verb from the module it lives in, the first time it is asked for (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'toxres' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"toxres.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_exports(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,6 @@
 """Honest scores on numpy arrays: metrics, thresholds, calibration, paired bootstrap, out-of-fold pooling, tables."""
 
-import importlib
+from toxres.lazy import lazy_exports
 
 _HOMES = {
     "BootstrapInterval": "bootstrap",
@@ -34,11 +34,4 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    """Import a name when it is first asked for (PEP 562): a service needs neither pandas nor scipy to decide."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_exports(__name__, _HOMES)  # a service needs neither pandas nor scipy to decide

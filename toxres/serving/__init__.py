@@ -17,7 +17,7 @@ decisions. A service that batches windows of several requests calls `model.read(
 windows of any texts but similar `length`, and `model.combine(readings, scores)` itself.
 """
 
-import importlib
+from toxres.lazy import lazy_exports
 
 _HOMES = {
     "Attention": "predictor",
@@ -33,11 +33,4 @@ _HOMES = {
 
 __all__ = sorted(_HOMES)
 
-
-def __getattr__(name: str) -> object:
-    """Import a name when it is first asked for (PEP 562): to serve a bundle needs nothing that makes one."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_exports(__name__, _HOMES)  # to serve a bundle needs nothing that makes one

@@ -38,7 +38,7 @@ whatever its verdict; `release` gives one back; `left_today`, `queue_table`, `mo
 where things stand; `read_decisions` gives decisions as labelled comments; `draw_roles` draws a group's gate.
 """
 
-import importlib
+from toxres.lazy import lazy_exports
 
 _HOMES = {
     "Policy": "policy",
@@ -118,11 +118,4 @@ __all__ = [
     "truth",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import a name when it is first asked for (PEP 562): reading a policy needs no scipy."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_exports(__name__, _HOMES)  # reading a policy needs no scipy

@@ -1,6 +1,6 @@
 """What a notebook plays with: models side by side, a browser of comments they get wrong, and an editor of policies."""
 
-import importlib
+from toxres.lazy import lazy_exports
 
 _HOMES = {
     "Compare": "compare",
@@ -12,11 +12,4 @@ _HOMES = {
 
 __all__ = ["Compare", "ErrorBrowser", "PolicyEditor", "ScoredRows", "error_table"]
 
-
-def __getattr__(name: str) -> object:
-    """Import a widget when it is first asked for (PEP 562): a table of errors needs no ipywidgets."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_exports(__name__, _HOMES)  # a table of errors needs no ipywidgets
