@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from toxres.errors import InputError
 from toxres.serving import load_bundle
 from toxres.serving.bundle import is_bundle
 from toxres.serving.manifest import MANIFEST, write_manifest
+from toxres.serving.models import GRAPH
 
 
 @pytest.fixture
@@ -143,6 +146,29 @@ def test_either_runtime_says_the_same(runtime, precision, copy):
         assert (model.runtime, model.precision) == (runtime, precision)
         expected = load_checkpoint(trained(name)).predict_logits(TEXTS)
         np.testing.assert_allclose(model.predict_logits(TEXTS), expected, atol=1e-5)
+
+
+SIGNALLED = """
+import gc, signal, sys
+from toxres.serving.engines import open_engine
+
+engines = [open_engine(path, "openvino", "fp32") for path in sys.argv[1:]]
+while engines:
+    engines.pop(0)
+    gc.collect()
+heard = []
+signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+signal.raise_signal(signal.SIGTERM)
+print(len(heard))
+"""
+
+
+def test_a_process_hears_signals_after_its_openvino_models_are_closed():
+    graphs = [str(opened().models[name].path / GRAPH) for name in opened().models]
+    assert len(graphs) > 1
+    words = [sys.executable, "-X", "faulthandler", "-c", SIGNALLED, *graphs]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
 def test_threads_are_a_whole_number_above_0():

@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,15 +17,9 @@ from toxres.checkpoint import load_checkpoint
 from toxres.config import RECIPES, SMOKE
 from toxres.data import load_comments
 from toxres.errors import InputError
-from toxres.files import ROOT
 from toxres.labels import LABELS
 from toxres.training import experiments
 from toxres.training.experiments import EXPERIMENTS, FOLDS, Run, continue_experiment, execute, main
-
-
-def clock(sleep) -> SimpleNamespace:
-    """In place of the module `time` in the experiments alone: other threads go on sleeping as they do."""
-    return SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
 
 
 @pytest.fixture
@@ -193,7 +185,7 @@ def desk(places, monkeypatch):
 
     monkeypatch.setitem(EXPERIMENTS, "mine", lambda: runs)
     monkeypatch.setattr(experiments, "_start", start)
-    monkeypatch.setattr(experiments, "time", clock(lambda seconds: None))
+    monkeypatch.setattr(experiments.time, "sleep", lambda seconds: None)
     return state
 
 
@@ -274,43 +266,30 @@ def test_a_run_that_is_not_there(name, desk, monkeypatch, capsys):
     assert f"mine has no run {name!r}" in capsys.readouterr().err
 
 
-SIGNALLED = """
-import signal, subprocess, sys
-from pathlib import Path
-from test_experiments import EXPERIMENTS, clock, experiments, main, plain
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_processes_too(number, places, monkeypatch):
+    children = []
 
-number, children = int(sys.argv[1]), []
-experiments.RESULTS, experiments.WORK = Path(sys.argv[2], "results"), Path(sys.argv[2], "work")
+    def start(experiment, run):
+        children.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        return children[-1]
 
-def start(experiment, run):
-    children.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
-    return children[-1]
-
-EXPERIMENTS["mine"] = lambda: [plain("a"), plain("b")]
-experiments._start = start
-experiments.time = clock(lambda seconds: signal.raise_signal(number))
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-try:
-    main(["mine"])
-except (SystemExit, KeyboardInterrupt) as error:
-    print(type(error).__name__, [child.returncode for child in children])
-print(signal.getsignal(signal.SIGTERM) == signal.SIG_IGN)
-"""
-
-
-@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, "SystemExit"), (signal.SIGINT, "KeyboardInterrupt")])
-def test_a_signal_ends_the_processes_too(number, raised, tmp_path):
-    """In a process of its own: a signal would end this one.
-
-    Where a thread has multiplied in bfloat16 by AMX, as OpenVINO does in tests of bundles, its registers do not fit on
-    the stack that pytest's faulthandler has signals handled on, and the kernel answers with a segmentation fault.
-    """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(ROOT)])}
-    words = [sys.executable, "-c", SIGNALLED, str(int(number)), str(tmp_path)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
-    ended = [-int(signal.SIGTERM)] * 2
-    assert done.stdout.splitlines()[-2:] == [f"{raised} {ended}", "True"], done.stderr
+    monkeypatch.setitem(EXPERIMENTS, "mine", lambda: [plain("a"), plain("b")])
+    monkeypatch.setattr(experiments, "_start", start)
+    monkeypatch.setattr(experiments.time, "sleep", lambda seconds: signal.raise_signal(number))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises((SystemExit, KeyboardInterrupt)):
+            main(["mine"])
+        assert [child.returncode for child in children] == [-signal.SIGTERM] * 2
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupt)
+        for child in children:
+            child.kill()
+            child.wait()
 
 
 def test_each_process_gets_one_thread_and_a_log(places, monkeypatch):

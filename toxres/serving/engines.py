@@ -1,5 +1,6 @@
 """What runs an ONNX model: ONNX Runtime or OpenVINO, each from any number of threads at once."""
 
+import functools
 import os
 import threading
 from pathlib import Path
@@ -83,9 +84,7 @@ class OpenVinoEngine:
     """
 
     def __init__(self, path: Path, precision: str = "fp32", threads: int = 1) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = _openvino_core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "fp32"
         options = {
@@ -112,6 +111,19 @@ class OpenVinoEngine:
             with self._lock:
                 self._free.append(request)
         return Scores(named[LOGITS], named.get(WEIGHTS))
+
+
+@functools.cache
+def _openvino_core():
+    """OpenVINO's one core of this process, which is never closed.
+
+    Each core gives the thread that opens it a stack for signal handlers, and takes it away when it is closed. Two that
+    are closed in the order they were opened leave the thread with the first one's, freed: the next signal ends the
+    process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def cores() -> int:
