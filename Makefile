@@ -74,8 +74,8 @@ app: $(STAMP) ## the page and the API on the newest checkpoints, at http://127.0
 data: $(STAMP) ## download the public sources, verified, into data/cache
 	@$(PY) -m toxres data pull
 
-bench: $(STAMP) ## how long things take here (an explanation, so far); nothing else should run meanwhile
-	@$(PY) -m toxres.experiments.bench_explain
+bench: $(STAMP) ## speed beside the alternatives, into data/results/bench.json (minutes; nothing else should run)
+	@$(PY) -m toxres.bench
 
 clean: ## remove build/ and caches; .venv and data/ stay
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

@@ -28,7 +28,7 @@ LADDER = [
     ["findings"],
     ["lab", "vocabulary"],
     ["handover"],
-    ["experiments"],
+    ["experiments", "bench"],
     ["api", "scoring", "rules", "readme", "triaging"],
     ["summary", "standings"],
     ["render", "cli"],
