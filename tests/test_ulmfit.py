@@ -13,9 +13,11 @@ from toxres.cli import main
 from toxres.config import NORMALISATION, QUICK, SMOKE, ULMFIT, ULMFIT_ATTENTION
 from toxres.errors import InputError
 from toxres.models import NormalizingTokenizer
+from toxres.models.sentencepiece_training import train_sentencepiece
 from toxres.text import STEPS
 from toxres.training import train
 from toxres.training.language_config import LANGUAGE_MODELS
+from toxres.training.rows import select_rows
 from toxres.training.trainer import ToxicityTrainer
 
 
@@ -38,6 +40,15 @@ def test_presets_name_language_models(tmp_path):
     assert {SMOKE.language_model, QUICK.language_model} <= set(LANGUAGE_MODELS)
     with pytest.raises(InputError, match="unknown language model 'huge'"):
         train(ULMFIT, ["synthetic"], dataclasses.replace(SMOKE, language_model="huge"), 0, tmp_path / "out")
+
+
+def test_the_embedded_comments_are_enough_for_make_run():
+    """1,000 comments of the grammar have fewer different pieces than `quick` asks for."""
+    texts = select_rows(["synthetic"], QUICK).train["text"].tolist()
+    with pytest.raises(InputError, match="choose at most"):
+        train_sentencepiece(texts, QUICK.vocab_size, normalisation=NORMALISATION)
+    learned = train_sentencepiece(texts, QUICK.vocab_size, normalisation=NORMALISATION, at_most=True)
+    assert 1_000 < len(learned) < QUICK.vocab_size
 
 
 def test_it_is_a_checkpoint_like_any_other(ulmfit):
@@ -136,11 +147,11 @@ def test_bad_words(words, problem, tmp_path, capsys, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_little_text_for_the_vocabulary(tmp_path, capsys):
+def test_too_little_text(tmp_path, capsys):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("one line only\n")
     assert main(["pretrain", "--corpus", str(corpus), "--preset", "smoke", "--out", str(tmp_path / "lm")]) == 2
-    assert "vocab" in capsys.readouterr().err
+    assert "1 texts are too few" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
 
 

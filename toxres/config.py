@@ -96,7 +96,7 @@ class Preset:
         language_model: Size of the language model of recipes that have one, a name of `training.language_config`.
         language_model_learning_rate: Peak learning rate of pooling and head above a language model; its layers learn
             slower by the recipe's `layer_decay`, one after the other.
-        vocab_size: Pieces of the vocabulary that a language model learns with.
+        vocab_size: Most pieces of the vocabulary that a language model learns with.
         weight_decay: AdamW's, on matrices only.
         warmup_ratio: Share of the steps in which the learning rate rises.
         max_length: Tokens a comment is cut off at.

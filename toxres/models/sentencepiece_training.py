@@ -52,6 +52,7 @@ def train_sentencepiece(
     seed: int = 0,
     sample_size: int = 1_000_000,
     character_coverage: float = 0.9995,
+    at_most: bool = False,
 ) -> NormalizingTokenizer:
     """Train a unigram vocabulary (Kudo 2018; Kudo and Richardson 2018) on texts that are read once.
 
@@ -66,6 +67,7 @@ def train_sentencepiece(
         seed: Of the sample of texts; the same texts and seed give the same vocabulary.
         sample_size: Texts that are drawn at random, kept in memory and learned from.
         character_coverage: Share of the corpus's characters that become pieces of their own.
+        at_most: Learn fewer pieces where the corpus supports no more, instead of refusing.
 
     Returns:
         The tokenizer, with ids and pieces as `sentencepiece` itself gives them.
@@ -76,7 +78,7 @@ def train_sentencepiece(
     """
     steps = None if normalisation is None else list(normalisation)
     sample = sample_texts(texts, sample_size, seed)
-    model = train_model(_lines(sample, steps), vocab_size, character_coverage=character_coverage)
+    model = train_model(_lines(sample, steps), vocab_size, character_coverage=character_coverage, at_most=at_most)
     return wrap_model(model, steps)
 
 
@@ -103,7 +105,9 @@ def sample_texts(texts: Iterable[str], size: int, seed: int) -> list[str]:
     return sample
 
 
-def train_model(lines: Iterable[str], vocab_size: int, *, character_coverage: float = 0.9995) -> bytes:
+def train_model(
+    lines: Iterable[str], vocab_size: int, *, character_coverage: float = 0.9995, at_most: bool = False
+) -> bytes:
     """A serialised SentencePiece model (what a `.model` file holds) of lines of at most about 1,000 characters.
 
     Its scores are rounded to multiples of 1/256, so that sums of them are exact and ties between segmentations are
@@ -133,6 +137,7 @@ def train_model(lines: Iterable[str], vocab_size: int, *, character_coverage: fl
             model_writer=writer,
             model_type="unigram",
             vocab_size=vocab_size,
+            hard_vocab_limit=not at_most,
             character_coverage=character_coverage,
             # With these characters in the vocabulary, a typed "<s>" or "<0x41>" never is the piece of that name.
             required_chars="".join(sorted(set("".join(CONTROL + _BYTES)))),

@@ -32,7 +32,7 @@ def learn_language(
 
     Args:
         recipe: Its `normalisation` is the tokenizer's.
-        preset: Size of the language model and of its vocabulary.
+        preset: Size of the language model and, at most, of its vocabulary, which is smaller where the text is short.
         texts: Comments; may be none where there is a corpus.
         out: The language model's folder.
         seed: Of vocabulary, weights and order.
@@ -55,7 +55,7 @@ def learn_language(
     tokenizer = None
     if init is None:
         tokenizer = train_sentencepiece(
-            open_corpus(together), preset.vocab_size, normalisation=recipe.normalisation, seed=seed
+            open_corpus(together), preset.vocab_size, normalisation=recipe.normalisation, seed=seed, at_most=True
         )
     else:
         config = fine_tuning(config, epochs=max(1, config.epochs // 2))
