@@ -12,7 +12,8 @@ from toxres.bench.measure import Benchmark, Measurement, Setting
 from toxres.bench.registry import MODULES, benchmarks
 from toxres.bench.results import RESULTS, headline_for, merge_result, read_results
 from toxres.errors import InputError
-from toxres.files import ROOT, need_writable
+from toxres.files import need_writable
+from toxres.paths import build_dir
 
 BUSY = 0.5
 """A load of the machine from which on times are doubtful."""
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=_positive, default=5, metavar="N", help="runs of each side that count; 5")
     parser.add_argument("--threads", type=_positive, metavar="N", help="cores of each side; 2, or 1 where no more are")
     parser.add_argument(
-        "--build", type=Path, default=ROOT / "build", metavar="DIR", help="where checkpoints/ stands; build"
+        "--build", type=Path, default=build_dir(), metavar="DIR", help="where checkpoints/ stands; build"
     )
     try:
         options = parser.parse_args(argv)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from toxres.files import ROOT
+from toxres.paths import build_dir
 
 if TYPE_CHECKING:
     from toxres.bench.sides import Run
@@ -38,7 +38,7 @@ class Setting:
 
     repeats: int = 5
     threads: int = 2
-    build: Path = ROOT / "build"
+    build: Path = dataclasses.field(default_factory=build_dir)
 
 
 class Target(NamedTuple):

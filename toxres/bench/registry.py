@@ -8,7 +8,11 @@ from toxres.errors import InputError
 
 MODULES = {
     "startup": "toxres.bench.startup",
+    "service": "toxres.bench.service",
+    "training": "toxres.bench.training",
     "explain": "toxres.bench.explain",
+    "texts": "toxres.bench.texts",
+    "ulmfit": "toxres.bench.ulmfit",
 }
 """By name, the module that has its `BENCHMARK`."""
 

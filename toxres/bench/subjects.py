@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PAIR = ("baseline", "custom")
 """Recipes of the two models that are run."""
 
+ROWS = 400
+"""Validation comments that an export decides on."""
+
 
 class Subjects(NamedTuple):
     """The checkpoints that are run.
@@ -85,6 +88,36 @@ def _untrained(recipe: str, out: Path) -> Path:
         preset = dataclasses.replace(get_preset("quick"), max_rows=64, epochs=1)
         train(recipe, "synthetic", preset, out=out, replace=True, progress=False)
     return out
+
+
+def served_bundle(setting: "Setting", found: Subjects) -> Path:
+    """A bundle of the two checkpoints: one that stands under `bundles/` already, or one that is exported now and kept.
+
+    The export measures what runs the models best here, which takes a minute or two.
+    """
+    from toxres.serving import export_bundle
+
+    wanted = sorted(_key(path) for path in (found.baseline, found.custom))
+    folders = [*sorted((setting.build / "bundles").glob("*")), setting.build / "bundle", setting.build / "bench/bundle"]
+    for folder in folders:
+        if _keys(folder) == wanted:
+            return folder
+    print("  exporting the two checkpoints, once", flush=True)
+    return export_bundle([found.baseline, found.custom], folders[-1], limit=ROWS)
+
+
+def _key(folder: Path) -> str:
+    return read_json(folder / "run.json")["key"]
+
+
+def _keys(bundle: Path) -> list[str] | None:
+    """Keys of the runs whose models a bundle holds; None where there is no whole one."""
+    from toxres.serving.manifest import read_manifest
+
+    try:
+        return sorted(_key(bundle / "models" / name) for name in read_manifest(bundle)["models"])
+    except (InputError, OSError):
+        return None
 
 
 def comments(count: int | None = None, split: str = "validation") -> Comments:
