@@ -171,6 +171,15 @@ def test_a_process_hears_signals_after_its_openvino_models_are_closed():
     assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
+def test_a_model_can_be_loaded_alone():
+    name, *others = opened().models
+    assert list(load_bundle(exported(), only=name).models) == [name] and others
+    with pytest.raises(InputError, match="holds no model 'nobody'; name one of"):
+        load_bundle(exported(), only="nobody")
+    with pytest.raises(InputError, match="streams is 0; give a whole number above 0"):
+        load_bundle(exported(), streams=0)
+
+
 def test_threads_are_a_whole_number_above_0():
     with pytest.raises(InputError, match="threads is 0; give a whole number above 0"):
         load_bundle(exported(), threads=0)

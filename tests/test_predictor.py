@@ -14,7 +14,9 @@ from scipy.special import expit
 from toxres.checkpoint import load_checkpoint
 from toxres.errors import InputError
 from toxres.labels import LABELS
+from toxres.serving import export_bundle, load_bundle
 from toxres.serving import predictor as module
+from toxres.serving.candidates import Candidate
 
 LONG = " ".join(["the museum is old and the table of Ada is broken"] * 12 + ["crap"] + ["and the song is long"] * 12)
 ALL = ("baseline", "custom", "ulmfit", "tfidf")
@@ -54,6 +56,20 @@ def test_a_long_text_gets_the_maximum_over_its_windows(name):
     np.testing.assert_allclose(found.logits[1], alone.max(axis=0), atol=1e-5)
     assert (alone[found.deciding[1], range(6)] == alone.max(axis=0)).all()
     np.testing.assert_allclose(alone[0], load_checkpoint(trained(name)).predict_logits([LONG])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_several_batches_at_once_and_beginnings_alone(runtime, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_TOKENS", 40)
+    folder = export_bundle([trained("custom")], tmp_path / "bundle", limit=8, candidates=[Candidate(runtime, "fp32")])
+    texts = ["no", LONG, *TEXTS, LONG + " no"]
+    one, two = load_bundle(folder, threads=1), load_bundle(folder, threads=1, streams=2)
+    np.testing.assert_array_equal(
+        two.models["custom"].predict_logits(texts), one.models["custom"].predict_logits(texts)
+    )
+    begun = load_bundle(folder, only="custom", streams=2, whole=False).models["custom"].predict(texts)
+    assert set(begun.windows) == {1}
+    np.testing.assert_allclose(begun.logits, load_checkpoint(trained("custom")).predict_logits(texts), atol=1e-5)
 
 
 def test_a_bag_of_n_grams_reads_a_text_as_a_whole():

@@ -85,24 +85,34 @@ class Bundle:
         return self.manifest.get("triage", {}).get("model")
 
 
-def load_bundle(path: str | Path, threads: int | None = None) -> Bundle:
+def load_bundle(
+    path: str | Path, threads: int | None = None, *, only: str | None = None, streams: int = 1, whole: bool = True
+) -> Bundle:
     """Open a bundle that `toxres export` wrote, check every byte of it, and load its models.
 
     Args:
         path: The folder.
-        threads: That one batch of one model may use; None shares the machine's cores out among the models.
+        threads: That one batch of one model may use; None shares the machine's cores out among the models, and among
+            their streams.
+        only: Name of a model to load alone; None loads all.
+        streams: Batches of a model that `predict` runs at once.
+        whole: Read long texts in windows, to their end; else, as checkpoints do, only as far as training did.
 
     Raises:
-        InputError: There is no bundle, it is of another version, a file is missing, changed or foreign, or a model's
-            runtime is not installed.
+        InputError: There is no bundle, it is of another version, a file is missing, changed or foreign, a model's
+            runtime is not installed, or there is no model of that name.
     """
     path = Path(path)
     manifest = read_manifest(path)
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; give a whole number above 0, or None")
-    threads = threads or max(1, cores() // max(1, len(manifest["models"])))
-    models = {name: _predictor(path, name, manifest, threads) for name in manifest["models"]}
-    return Bundle(path, manifest, models)
+    if streams < 1:
+        raise InputError(f"streams is {streams}; give a whole number above 0")
+    if only is not None and only not in manifest["models"]:
+        raise InputError(f"{path}: holds no model {only!r}; name one of {', '.join(manifest['models'])}")
+    names = list(manifest["models"]) if only is None else [only]
+    threads = threads or max(1, cores() // max(1, len(names) * streams))
+    return Bundle(path, manifest, {name: _predictor(path, name, manifest, threads, streams, whole) for name in names})
 
 
 def is_bundle(path: str | Path) -> bool:
@@ -110,7 +120,7 @@ def is_bundle(path: str | Path) -> bool:
     return (Path(path) / MANIFEST).is_file()
 
 
-def _predictor(path: Path, name: str, manifest: dict, threads: int) -> Predictor:
+def _predictor(path: Path, name: str, manifest: dict, threads: int, streams: int, whole: bool) -> Predictor:
     folder = path / MODELS / name
     run = read_json(folder / RUN)
     task = task_of(run["recipe"])
@@ -124,5 +134,7 @@ def _predictor(path: Path, name: str, manifest: dict, threads: int) -> Predictor
         task,
         Calibration.from_dict(read_json(folder / CALIBRATION)),
         np.array([thresholds[label] for label in task.labels], dtype=np.float64),
-        open_model(folder, manifest["models"][name], threads),
+        open_model(folder, manifest["models"][name], threads, streams),
+        streams=streams,
+        whole=whole,
     )

@@ -4,6 +4,7 @@ import functools
 import os
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -52,9 +53,10 @@ class OnnxRuntimeEngine:
         path: The ONNX file; its weights say the precision.
         precision: What they are.
         threads: Of one batch.
+        streams: Batches that are to run at once; here they share nothing, so any number may.
     """
 
-    def __init__(self, path: Path, precision: str = "fp32", threads: int = 1) -> None:
+    def __init__(self, path: Path, precision: str = "fp32", threads: int = 1, streams: int = 1) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -81,16 +83,19 @@ class OpenVinoEngine:
         path: The ONNX file, with float32 weights.
         precision: "fp32" or "bf16".
         threads: Of one batch.
+        streams: Batches that are to run at once; further ones wait.
     """
 
-    def __init__(self, path: Path, precision: str = "fp32", threads: int = 1) -> None:
-        core = _openvino_core()
+    def __init__(self, path: Path, precision: str = "fp32", threads: int = 1, streams: int = 1) -> None:
+        import openvino
+
+        core = _one_core(openvino)
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "fp32"
         options = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": threads * streams,
+            "NUM_STREAMS": streams,
             "PERFORMANCE_HINT": "LATENCY",
         }
         self._model = core.compile_model(core.read_model(path), "CPU", options)
@@ -114,15 +119,13 @@ class OpenVinoEngine:
 
 
 @functools.cache
-def _openvino_core():
+def _one_core(openvino: ModuleType):
     """OpenVINO's one core of this process, which is never closed.
 
     Each core gives the thread that opens it a stack for signal handlers, and takes it away when it is closed. Two that
     are closed in the order they were opened leave the thread with the first one's, freed: the next signal ends the
     process.
     """
-    import openvino
-
     return openvino.Core()
 
 
@@ -131,8 +134,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_engine(path: Path, runtime: str, precision: str, threads: int = 1) -> Engine:
-    """An engine for an ONNX file.
+def open_engine(path: Path, runtime: str, precision: str, threads: int = 1, streams: int = 1) -> Engine:
+    """An engine for an ONNX file, for `streams` batches at once of `threads` threads each.
 
     Raises:
         InputError: The runtime is unknown, not installed, or cannot read the file.
@@ -141,7 +144,7 @@ def open_engine(path: Path, runtime: str, precision: str, threads: int = 1) -> E
     if runtime not in kinds:
         raise InputError(f"runtime {runtime!r}: this toxres knows {', '.join(RUNTIMES)}; export the bundle again")
     try:
-        return kinds[runtime](path, precision, threads)
+        return kinds[runtime](path, precision, threads, streams)
     except ModuleNotFoundError:
         raise InputError(f"{runtime} is not installed; pip install {runtime}, or export the bundle again") from None
     except Exception as error:

@@ -1,6 +1,8 @@
 """From a checkpoint to an ONNX graph with free batch and length."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from toxres.checkpoint import Checkpoint
@@ -32,6 +34,20 @@ def has_attention(checkpoint: Checkpoint) -> bool:
     return checkpoint.model.config.pooling == "attention"
 
 
+@contextlib.contextmanager
+def _plain_attention(model) -> Iterator[None]:
+    """Attention as products and softmax: torch's fused one would be written with a search for masked-out rows."""
+    encoder = model.encoder
+    if getattr(encoder.config, "_attn_implementation", None) != "sdpa":
+        yield
+        return
+    encoder.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        encoder.set_attn_implementation("sdpa")
+
+
 def write_graph(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
     """Write a transformer or language model as ONNX, in float32, with its weights inside.
 
@@ -59,7 +75,7 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
     attention_mask = torch.ones_like(input_ids)
     attention_mask[1, 9:] = 0
     free = {name: {0: "batch", 1: "length"} for name in (*INPUTS, WEIGHTS)} | {LOGITS: {0: "batch"}}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _plain_attention(model):
         # The tracer warns of every branch on a size, and of its successor, which can't do LSTMs of any length.
         warnings.simplefilter("ignore")
         torch.onnx.export(

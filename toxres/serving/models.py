@@ -68,9 +68,9 @@ class TokenModel:
         return self._reader.read(texts)
 
     def score(self, windows: Sequence[Window]) -> list[WindowScores]:
-        """See `Model.score`; the batch is padded to a multiple of 8, as in training."""
+        """See `Model.score`; the batch is padded to a multiple of 16, in which processors multiply matrices."""
         lengths = [len(window.ids) for window in windows]
-        width = -(-max(1, *lengths) // 8) * 8
+        width = -(-max(1, *lengths) // 16) * 16
         input_ids = np.full((len(windows), width), self._reader.pad_token_id, dtype=np.int64)
         attention_mask = np.zeros((len(windows), width), dtype=np.int64)
         for row, window in enumerate(windows):
@@ -109,13 +109,13 @@ class TextModel:
         return [WindowScores(row, None) for row in self._model.predict_logits([window.text for window in windows])]
 
 
-def open_model(folder: Path, entry: dict, threads: int) -> Model:
-    """The model of a bundle's folder, as its entry in the manifest says.
+def open_model(folder: Path, entry: dict, threads: int, streams: int = 1) -> Model:
+    """The model of a bundle's folder, as its entry in the manifest says, for `streams` batches at once.
 
     Raises:
         InputError: It can't be read here.
     """
     if entry["runtime"] == SCIKIT_LEARN:
         return TextModel(folder)
-    engine = open_engine(folder / GRAPH, entry["runtime"], entry["precision"], threads)
+    engine = open_engine(folder / GRAPH, entry["runtime"], entry["precision"], threads, streams)
     return TokenModel(Reader.load(folder), engine, entry["runtime"], WEIGHTS in entry["outputs"])

@@ -1,6 +1,8 @@
 """A model of a bundle: texts of any length in; logits, probabilities, decisions and attention out."""
 
+import contextlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +16,11 @@ from toxres.serving.models import Model, WindowScores
 from toxres.serving.reading import Reading, Window
 from toxres.tasks import Task
 
-CHUNK = 256
-"""Texts that are read, and held in memory, at a time."""
+CHUNK = 1_024
+"""Texts that are read, and held in memory, at a time: the more, the more alike are those of a batch."""
 
-MAX_TOKENS = 4_096
-"""Most tokens a batch, padding included."""
+MAX_TOKENS = 2_048
+"""Most tokens a batch, padding included: what lies between the layers stays in a core's cache."""
 
 
 class Attention(NamedTuple):
@@ -86,6 +88,8 @@ class Predictor:
         task: What it decides.
         calibration: Maps logits to recalibrated probabilities.
         thresholds: (L,), for probabilities before recalibration.
+        streams: Batches that `predict` runs at once.
+        whole: Long texts are read to their end, in windows; else only the first window is, as a checkpoint does.
     """
 
     tokenizer = None
@@ -101,9 +105,13 @@ class Predictor:
         calibration: Calibration,
         thresholds: np.ndarray,
         model: Model,
+        *,
+        streams: int = 1,
+        whole: bool = True,
     ) -> None:
         self.name, self.version, self.path, self.run, self.task = name, version, path, run, task
         self.calibration, self.thresholds = calibration, thresholds
+        self.streams, self.whole = streams, whole
         self._model = model
 
     @property
@@ -149,7 +157,8 @@ class Predictor:
         Raises:
             InputError: `texts` is a single text, or one of them is no string.
         """
-        return self._model.read(check_texts(texts))
+        readings = self._model.read(check_texts(texts))
+        return readings if self.whole else [reading.begun() for reading in readings]
 
     def score(self, windows: Sequence[Window]) -> list[WindowScores]:
         """Logits and attention weights of B windows of any texts, in one batch: give it windows of similar length.
@@ -257,9 +266,13 @@ class Predictor:
         readings = self.read(texts)
         windows = [(row, window) for row, reading in enumerate(readings) for window in reading.windows]
         scores: list[WindowScores | None] = [None] * len(windows)
-        for batch in _batches([window.length for _, window in windows]):
-            for number, score in zip(batch, self.score([windows[number][1] for number in batch]), strict=True):
-                scores[number] = score
+        batches = _batches([window.length for _, window in windows])
+        given = ([windows[number][1] for number in batch] for batch in batches)
+        with ThreadPoolExecutor(self.streams) if self.streams > 1 else contextlib.nullcontext() as threads:
+            found = threads.map(self.score, given) if threads else map(self.score, given)
+            for batch, parts in zip(batches, found, strict=True):
+                for number, score in zip(batch, parts, strict=True):
+                    scores[number] = score
         grouped: list[list[WindowScores]] = [[] for _ in readings]
         for (row, _), score in zip(windows, scores, strict=True):
             grouped[row].append(score)

@@ -48,6 +48,10 @@ class Reading(NamedTuple):
     encodings: tuple["Encoding", ...] = ()
     prepared: Normalised | None = None
 
+    def begun(self) -> "Reading":
+        """The first window alone: what a checkpoint reads, which cuts a long text off."""
+        return self._replace(windows=self.windows[:1], encodings=self.encodings[:1])
+
     def spans(self, window: int) -> np.ndarray:
         """Start and end in `text` of each token of a window, (T, 2); (0, 0) for tokens that no text stands behind."""
         encoding = self.encodings[window]
