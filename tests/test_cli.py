@@ -228,7 +228,7 @@ def test_patience_overrides_the_preset(tmp_path):
     out = tmp_path / "out"
     words = ["train", "custom", "--source", "synthetic", "--preset", "smoke", "--patience", "2", "--out", str(out)]
     assert main(words) == 0
-    assert json.loads((out / "run.json").read_text())["preset"] == dataclasses.asdict(SMOKE) | {"patience": 2}
+    assert json.loads((out / "run.json").read_text())["preset"] == SMOKE.to_dict() | {"patience": 2}
 
 
 def test_a_file_that_was_trained_on_is_not_suggested_for_evaluation(monkeypatch, capsys):

@@ -25,7 +25,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 import toxres
 from toxres.checkpoint import load_checkpoint
-from toxres.config import BASELINE, CUSTOM, PAPER, QUICK, RECIPES, SMOKE
+from toxres.config import BASELINE, CUSTOM, PAPER, RECIPES, SMOKE
 from toxres.data.batching import CommentDataset
 from toxres.errors import InputError
 from toxres.files import sha256
@@ -33,16 +33,9 @@ from toxres.labels import LABELS
 from toxres.models import ToxicityModel, build_loss
 from toxres.results import current_commit
 from toxres.tasks import task_of
+from toxres.training import fitting, train
 from toxres.training import run as module
-from toxres.training import train
-from toxres.training.trainer import (
-    ToxicityTrainer,
-    build_optimizer,
-    build_trainer,
-    has_bf16,
-    mixed_precision,
-    validation_scores,
-)
+from toxres.training.trainer import ToxicityTrainer, build_optimizer, build_trainer, validation_scores
 
 NAN = float("nan")
 COMMON = ["calibration.json", "labels.json", "run.json", "thresholds.json"]
@@ -87,8 +80,8 @@ def trainers(monkeypatch):
         made.append(trainer)
         return trainer
 
-    original = module.build_trainer
-    monkeypatch.setattr(module, "build_trainer", build)
+    original = fitting.build_trainer
+    monkeypatch.setattr(fitting, "build_trainer", build)
     return made
 
 
@@ -111,7 +104,7 @@ def test_every_recipe_leaves_a_whole_checkpoint(recipe):
     assert probs.shape == (2, len(labels)) and np.isfinite(probs).all()
     run = checkpoint.run
     assert run["recipe"] == json.loads(json.dumps(RECIPES[recipe].to_dict()))
-    assert run["preset"] == dataclasses.asdict(preset_of(recipe))
+    assert run["preset"] == preset_of(recipe).to_dict()
     assert set(run["validation"]["per_label"]) == set(labels)
 
 
@@ -186,8 +179,8 @@ def test_the_start_comes_from_the_seed(tmp_path):
 
 
 def test_the_tokenizer_is_no_attribute_of_the_model(tmp_path, monkeypatch):
-    found, original = [], module._fit
-    monkeypatch.setattr(module, "_fit", lambda *args: found.append(original(*args)) or found[-1])
+    found, original = [], module.fit
+    monkeypatch.setattr(module, "fit", lambda *args: found.append(original(*args)) or found[-1])
     path = fit(tmp_path / "out", preset="smoke")
     (fitted,) = found
     assert fitted._fields == ("model", "tokenizer", "history", "logits")
@@ -203,8 +196,8 @@ def test_one_process_at_a_time_trains_in_the_work_folder(tmp_path, monkeypatch):
             assert "\n" not in str(caught.value)
         return original(*args)
 
-    original = module._fit
-    monkeypatch.setattr(module, "_fit", meanwhile)
+    original = module.fit
+    monkeypatch.setattr(module, "fit", meanwhile)
     assert fit(tmp_path / "out", preset="smoke") == tmp_path / "out"
     assert os.listdir(tmp_path) == ["out"]
 
@@ -212,7 +205,7 @@ def test_one_process_at_a_time_trains_in_the_work_folder(tmp_path, monkeypatch):
 def test_second_call_returns_at_once(tmp_path, monkeypatch):
     path = fit(tmp_path / "out", preset="smoke")
     before = {file.name: (file.stat().st_mtime_ns, file.stat().st_ino) for file in path.iterdir()}
-    monkeypatch.setattr(module, "_fit", lambda *args: pytest.fail("trained again"))
+    monkeypatch.setattr(module, "fit", lambda *args: pytest.fail("trained again"))
     assert fit(tmp_path / "out", preset="smoke") == fit(tmp_path / "out", preset="smoke", resume=True) == path
     assert {file.name: (file.stat().st_mtime_ns, file.stat().st_ino) for file in path.iterdir()} == before
     assert os.listdir(tmp_path) == ["out"]
@@ -223,7 +216,7 @@ def test_second_call_returns_at_once(tmp_path, monkeypatch):
     [{"seed": 1}, {"recipe": "baseline"}, {"preset": QUICKER}, {"test_fold": 2}, {"held_out": ("synthetic",)}],
 )
 def test_other_settings_at_the_same_place_are_refused(change, monkeypatch):
-    monkeypatch.setattr(module, "_fit", lambda *args: pytest.fail("trained"))
+    monkeypatch.setattr(module, "fit", lambda *args: pytest.fail("trained"))
     out = trained("custom")
     if "held_out" in change:
         other = write_comments(folder() / "some.csv", [*comments_rows(20)])
@@ -266,7 +259,7 @@ def test_something_else_in_the_way(kind, tmp_path, monkeypatch):
 
 
 def test_a_taken_place_is_refused_before_the_first_stage(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_fit", lambda *args: pytest.fail("trained"))
+    monkeypatch.setattr(module, "fit", lambda *args: pytest.fail("trained"))
     preset = dataclasses.replace(QUICKER, epochs_auxiliary=1)
     with pytest.raises(InputError, match="no finished run of these settings"):
         fit(trained("custom"), sources=[source(), "synthetic"], preset=preset)
@@ -438,7 +431,7 @@ def test_two_stages(tmp_path, monkeypatch):
     assert then["initial"] == {"key": first["key"], "recipe": first["recipe"], "sources": first["sources"]}
     assert fit(tmp_path / "out", sources=[source(), other], preset=preset) == path
     shutil.rmtree(tmp_path / "out.auxiliary")
-    monkeypatch.setattr(module, "_fit", lambda *args: pytest.fail("trained again"))
+    monkeypatch.setattr(module, "fit", lambda *args: pytest.fail("trained again"))
     assert fit(tmp_path / "out", sources=[source(), other], preset=preset) == path, "its first stage is not needed"
     assert not (tmp_path / "out.auxiliary").exists()
 
@@ -571,23 +564,6 @@ def test_validation_scores_are_scikit_learns():
     assert found == {"macro_ap": pytest.approx(np.mean(aps)), "macro_f1": pytest.approx(np.mean(f1s))}
     nothing = validation_scores(transformers.EvalPrediction(predictions=logits, label_ids=np.zeros((40, 6))))
     assert nothing == {"macro_ap": 0.0, "macro_f1": 0.0}
-
-
-@pytest.mark.parametrize("cuda, bf16", [(False, False), (False, True), (True, False), (True, True)])
-def test_precision_of_the_machine(cuda, bf16, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
-    monkeypatch.setattr("toxres.training.trainer.has_bf16", lambda: bf16)
-    assert mixed_precision(QUICK) == {"use_cpu": not cuda, "bf16": bf16, "fp16": cuda and not bf16}
-    assert mixed_precision(PAPER) == {"use_cpu": not cuda, "bf16": bf16 and not cuda, "fp16": cuda}
-
-
-def test_bf16_by_what_the_cpu_says(monkeypatch):
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
-    assert not has_bf16()
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
-    assert has_bf16()
 
 
 def test_start_is_the_prior_when_the_preset_says_so(tmp_path):

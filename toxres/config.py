@@ -90,7 +90,7 @@ class Preset:
         max_rows_auxiliary: Most training comments from each source after the first; None is all of them.
         epochs: Passes over the training comments.
         epochs_auxiliary: Passes over the auxiliary sources before the first source is trained on; 0 mixes all sources.
-        batch_size: Comments a step (a process).
+        batch_size: Comments a batch and process; a step is of so many times `gradient_accumulation` and processes.
         learning_rate: Peak learning rate of the encoder.
         head_learning_rate: Peak learning rate of pooling and head; None is the encoder's.
         language_model: Size of the language model of recipes that have one, a name of `training.language_config`.
@@ -109,9 +109,13 @@ class Preset:
         select: Overrides the recipe's choice of validation score.
         split: "folds" (five folds: 0 test, 1 validation, the rest train) or "90/10".
         max_steps: Stops after so many steps; -1 is no limit.
-        precision: "auto" (bfloat16 where the machine multiplies it in hardware, else float16 on a GPU and float32 on a
-            CPU) or "fp16" (float16 on any GPU).
+        precision: "auto" (bfloat16 where the machine multiplies it in hardware, else float16 on a CUDA GPU and float32
+            elsewhere), "fp32", "bf16", or "fp16" (float16 on any CUDA GPU, elsewhere as "auto").
         group_by_length: Make batches of comments of similar length, which saves padding; False draws them at random.
+        gradient_accumulation: Batches whose gradients are summed before a step, for GPUs that hold no large batch: the
+            same step as one batch so many times as large, with its activations never in memory together.
+        gradient_checkpointing: Keep the input of each layer alone and compute the rest again on the way back: less
+            memory, a third more work, the same gradients.
     """
 
     name: str
@@ -138,8 +142,22 @@ class Preset:
     select: Literal["macro_ap", "macro_f1"] | None = None
     split: Literal["folds", "90/10"] = "folds"
     max_steps: int = -1
-    precision: Literal["auto", "fp16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     group_by_length: bool = True
+    gradient_accumulation: int = 1
+    gradient_checkpointing: bool = False
+
+    def to_dict(self) -> dict:
+        """The fields, for records.
+
+        Those younger than the first records are left out where they are at their defaults, so that these keep their
+        keys.
+        """
+        fields = dataclasses.asdict(self)
+        for name, default in (("gradient_accumulation", 1), ("gradient_checkpointing", False)):
+            if fields[name] == default:
+                del fields[name]
+        return fields
 
 
 BASELINE = Recipe("baseline", pooling="cls", head="linear", loss="bce")

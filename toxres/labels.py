@@ -30,3 +30,15 @@ JIGSAW_PREVALENCE: Final = {
     "identity_hate": 1_405 / 159_571,
 }
 """Share of positives in the full training file of Kaggle's challenge (159,571 comments)."""
+
+CIVIL_COLUMNS: Final = {
+    "toxicity": "toxic",
+    "target": "toxic",
+    "severe_toxicity": "severe_toxic",
+    "identity_attack": "identity_hate",
+}
+"""Columns of the Civil Comments data that mean one of our labels under another name, as shares of raters.
+
+`obscene`, `threat` and `insult` have the same names, `sexual_explicit` has no label here. `toxicity` is called `target`
+in the training file of Kaggle's challenge on unintended bias (2019).
+"""

@@ -81,12 +81,33 @@ def _train(commands) -> None:
         "--patience", type=_positive, metavar="N", help="stop after N epochs without a better validation score"
     )
     parser.add_argument(
+        "--batch-size", type=_positive, metavar="N", help="comments a batch and process, instead of the preset's"
+    )
+    parser.add_argument(
+        "--gradient-accumulation", type=_positive, metavar="N", help="batches a step, for GPUs that hold small ones; 1"
+    )
+    parser.add_argument(
+        "--gradient-checkpointing", action="store_true", help="less memory for a third more work, the same gradients"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        help="auto, unless the preset says otherwise: what the device multiplies in hardware",
+    )
+    parser.add_argument(
         "--language-model", metavar="DIR", help="for ulmfit: start from this one (of `toxres pretrain`), as it is"
     )
     parser.add_argument("--corpus", metavar="FILE", help=f"for ulmfit: learn the language from this too: {CORPUS}")
     parser.add_argument("--vocab-size", type=_positive, metavar="N", help="for ulmfit: pieces of its vocabulary")
     parser.add_argument(
         "--enforce", metavar="LABEL[,LABEL...]", help="for the *_decision recipes: what the policy rejects comments for"
+    )
+    parser.add_argument("--max-steps", type=_positive, metavar="N", help="stop after N steps")
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="for millions of comments: read sources row by row (also .jsonl, .parquet, a folder or hub:NAME), train "
+        "from a file of tokens",
     )
     parser.add_argument("--resume", action="store_true", help="go on where a killed run stopped")
 

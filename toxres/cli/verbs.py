@@ -67,6 +67,7 @@ def train(options: argparse.Namespace) -> None:
         if recipe.family != "transformer":
             raise InputError(f"--patience: {recipe.name} is not trained in epochs; leave it out")
         preset = dataclasses.replace(preset, patience=options.patience)
+    preset = _for_the_device(preset, options, recipe)
     from toxres.training import train as run
 
     folder = run(
@@ -79,11 +80,27 @@ def train(options: argparse.Namespace) -> None:
         init=options.init,
         language_model=options.language_model,
         corpus=_corpus(options.corpus),
+        stream=options.stream,
     )
     print(f"checkpoint: {folder}")
     if sources[0] in SOURCES:  # others have no test rows: all of their comments would be scored
         final = " --split validation" if sources[0] == POLEVAL else ""  # its test split is the official test file
         print(f"next: toxres evaluate {folder} --source {sources[0]}{final}")
+
+
+def _for_the_device(preset, options: argparse.Namespace, recipe):
+    """The preset with the options that fit a training to its device."""
+    from toxres.errors import InputError
+
+    names = ("batch_size", "gradient_accumulation", "gradient_checkpointing", "precision", "max_steps")
+    given = {name: getattr(options, name) for name in names if getattr(options, name)}
+    if given and recipe.family in ("tfidf", "stack"):
+        raise InputError(f"--{next(iter(given)).replace('_', '-')}: {recipe.name} takes no such option; leave it out")
+    if "precision" in given:
+        from toxres.training.precision import need_precision
+
+        need_precision(given["precision"])
+    return dataclasses.replace(preset, **given)
 
 
 def _train_spans(options: argparse.Namespace) -> None:
@@ -92,12 +109,12 @@ def _train_spans(options: argparse.Namespace) -> None:
     from toxres.errors import InputError
     from toxres.files import read_json
 
-    for option in ("language_model", "corpus", "vocab_size", "enforce", "patience"):
-        if getattr(options, option) is not None:
+    for option in ("language_model", "corpus", "vocab_size", "enforce", "patience", "stream"):
+        if getattr(options, option) not in (None, False):
             raise InputError(f"--{option.replace('_', '-')}: {SPANS.name} has no use for it; leave it out")
     if options.encoder and options.init:
         raise InputError("--encoder: the encoder is that of --init; leave one of them out")
-    preset = get_preset(options.preset)
+    preset = _for_the_device(get_preset(options.preset), options, SPANS)
     if options.encoder:
         preset = dataclasses.replace(preset, encoder=options.encoder)
     from toxres.training.spans import train_spans

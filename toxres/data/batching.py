@@ -1,12 +1,20 @@
 """From comments to padded batches: tokenised once, padded to the longest comment of each batch."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
+
+if TYPE_CHECKING:
+    import datasets
+
+TOKENS_FILE = "tokens.arrow"
+LENGTHS_FILE = "lengths.npy"
 
 
 class CommentDataset(Dataset):
@@ -41,6 +49,40 @@ class CommentDataset(Dataset):
         if self.targets is not None:
             item["labels"] = self.targets[index]
         return item
+
+
+class MappedComments(Dataset):
+    """Tokenised comments in a file that is mapped into memory: items as those of `CommentDataset`, none of them held.
+
+    Args:
+        data: A table of `datasets` with the columns `input_ids` and `labels`.
+        lengths: Tokens of each comment.
+    """
+
+    def __init__(self, data: "datasets.Dataset", lengths: np.ndarray) -> None:
+        self.data, self.lengths = data, lengths
+
+    @classmethod
+    def open(cls, folder: Path) -> "MappedComments":
+        """Open the files that `toxres.training.mapped.TokenWriter` wrote into a folder."""
+        import datasets
+
+        return cls(datasets.Dataset.from_file(str(folder / TOKENS_FILE)), np.load(folder / LENGTHS_FILE))
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, rows: Sequence[int]) -> list[dict]:
+        """A batch at once, as torch's data loader asks for it."""
+        batch = self.data[list(rows)]
+        labels = np.asarray(batch["labels"], dtype=np.float32)
+        return [
+            {"input_ids": ids, "length": len(ids), "labels": labels[place]}
+            for place, ids in enumerate(batch["input_ids"])
+        ]
 
 
 class PadCollator:

@@ -16,7 +16,7 @@ import pandas as pd
 from toxres.data.schema import check_rows, make_comments
 from toxres.errors import InputError
 from toxres.files import sha256
-from toxres.labels import LABELS
+from toxres.labels import CIVIL_COLUMNS, LABELS
 from toxres.tasks import TASK_COLUMNS
 
 _FIELD_LIMIT = 1 << 30
@@ -83,8 +83,16 @@ def keep_task_columns(comments: pd.DataFrame, table: pd.DataFrame) -> pd.DataFra
     )
 
 
-def parse_label(column: pd.Series, name: str, field: str) -> np.ndarray:
-    """Floats (N,) in [0, 1] from strings; `-1` and empty become NaN.
+def label_columns(columns: Iterable[str]) -> dict[str, str]:
+    """Which of a table's columns holds each label that is there: its own name, or that of the Civil Comments."""
+    columns = list(columns)
+    found = {label: column for column, label in reversed(CIVIL_COLUMNS.items()) if column in columns}
+    found |= {label: label for label in LABELS if label in columns}
+    return {label: found[label] for label in LABELS if label in found}
+
+
+def parse_label(column: pd.Series, name: str, field: str, first: int = 1) -> np.ndarray:
+    """Floats (N,) in [0, 1] from strings; `-1` and empty become NaN. An error counts rows from `first`.
 
     Raises:
         InputError: A value is no number, or neither -1 nor in [0, 1].
@@ -96,6 +104,7 @@ def parse_label(column: pd.Series, name: str, field: str) -> np.ndarray:
         field,
         "is no number in [0, 1]",
         "give 0, 1 or a fraction, -1 or nothing for unknown",
+        first,
     )
     return column.map(parsed).to_numpy(dtype=np.float32)
 

@@ -2,14 +2,16 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from toxres.data.csvfiles import (
     kaggle_comments,
     keep_task_columns,
+    label_columns,
     parse_label,
     parse_table,
     read_table,
@@ -21,6 +23,9 @@ from toxres.data.paths import JIGSAW_ZIP, data_folders, how_to_get, need_columns
 from toxres.data.schema import check_rows, make_comments
 from toxres.errors import InputError, RunError
 from toxres.labels import LABELS
+
+if TYPE_CHECKING:
+    import datasets
 
 SYNTHETIC_ROWS = 6_000
 """Comments in the synthetic source: 60 % train, 20 % validation, 20 % test."""
@@ -141,11 +146,29 @@ def _quiet(datasets) -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
+def open_hub(name: str) -> Mapping[str, "datasets.Dataset"]:
+    """The splits of a dataset on the Hugging Face hub, or of a local dataset folder, by `datasets.load_dataset`.
+
+    Raises:
+        InputError: The dataset cannot be loaded.
+        RunError: The hub cannot be reached.
+    """
+    import datasets
+
+    try:
+        with _quiet(datasets):
+            return datasets.load_dataset(name)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        kind = RunError if isinstance(error, ConnectionError) else InputError
+        raise kind(f"hub:{name}: cannot be loaded ({reason}); check name and network") from None
+
+
 def load_hub(name: str) -> pd.DataFrame:
     """Comments from a dataset on the Hugging Face hub, or a local dataset folder, through `datasets.load_dataset`.
 
-    Its texts stand in a column `comment_text` or `text`, its labels in columns named as ours (numbers; missing or -1 is
-    unknown). The split `train` is read where there is one, else all of them.
+    Its texts stand in a column `comment_text` or `text`, its labels in columns named as ours or as in Civil Comments
+    (numbers; missing or -1 is unknown). The split `train` is read where there is one, else all of them.
 
     Args:
         name: As `datasets.load_dataset` takes it, such as "owner/name" or a folder with CSV or Parquet files.
@@ -154,15 +177,7 @@ def load_hub(name: str) -> pd.DataFrame:
         InputError: The dataset cannot be loaded, or has no such column.
         RunError: The hub cannot be reached.
     """
-    import datasets
-
-    try:
-        with _quiet(datasets):
-            loaded = datasets.load_dataset(name)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        kind = RunError if isinstance(error, ConnectionError) else InputError
-        raise kind(f"hub:{name}: cannot be loaded ({reason}); check name and network") from None
+    loaded = open_hub(name)
     parts = [loaded["train"]] if "train" in loaded else list(loaded.values())
     frame = pd.concat([part.to_pandas() for part in parts], ignore_index=True)
     refuse_misspelt(frame.columns, f"hub:{name}", ("comment_text", "text", *LABELS))
@@ -178,10 +193,9 @@ def load_hub(name: str) -> pd.DataFrame:
         "give it a text or drop the row",
     )
     labels = {}
-    for label in LABELS:
-        if label in frame.columns:
-            strings = frame[label].astype(object).where(frame[label].notna(), "").astype(str)
-            labels[label] = parse_label(strings, f"hub:{name}", label)
+    for label, field in label_columns(frame.columns).items():
+        strings = frame[field].astype(object).where(frame[field].notna(), "").astype(str)
+        labels[label] = parse_label(strings, f"hub:{name}", field)
     ids = frame["id"].astype(str) if "id" in frame.columns else [f"row-{row}" for row in range(1, len(frame) + 1)]
     comments = make_comments(ids, texts, "hub", labels, name=f"hub:{name}", field=column)
     comments = keep_task_columns(comments, frame)

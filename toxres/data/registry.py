@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from toxres.data.civil_comments import SOURCE as CIVIL_COMMENTS
+from toxres.data.civil_comments import pull_civil_comments
 from toxres.data.download import download
 from toxres.data.paths import jigsaw_instructions, resolve
 from toxres.data.sources import SOURCES, Source
@@ -145,9 +147,11 @@ def pull(
     Raises:
         InputError: No collection has this name, or only a person can fetch what was named.
         DownloadError: A download failed; what is complete stays, and a next call goes on from there.
+        RunError: The hub, where Civil Comments are, cannot be reached.
     """
     dest = Path(dest) if dest is not None else ROOT / "data" / "cache"
-    wanted = [_collection(name) for name in names or ()] or list(COLLECTIONS)
+    others = [name for name in names or () if name != CIVIL_COMMENTS]
+    wanted = [_collection(name) for name in others] or ([] if names else list(COLLECTIONS))
     downloaded, present, manual = [], [], []
     for file in remote_files():
         if file.name not in wanted:
@@ -161,8 +165,12 @@ def pull(
         else:
             download(url, path, size=file.size, sha256=file.sha256, progress=progress)
             downloaded.append(path)
+    if len(others) < len(names or ()):
+        fetched, there = pull_civil_comments(dest)
+        downloaded, present = downloaded + fetched, present + there
     if not names:
         manual.append(f"jigsaw: {jigsaw_instructions()}")
+        manual.append(f"{CIVIL_COMMENTS}: 422 MB from the Hugging Face hub; name it: toxres data pull {CIVIL_COMMENTS}")
     return Pulled(tuple(downloaded), tuple(present), tuple(manual))
 
 
@@ -171,7 +179,7 @@ def _collection(name: str) -> str:
     if name == "jigsaw":
         raise InputError(f"jigsaw cannot be downloaded without a person: {jigsaw_instructions()}")
     if name not in COLLECTIONS:
-        raise InputError(f"{name!r} cannot be pulled; choose from: {', '.join(COLLECTIONS)}")
+        raise InputError(f"{name!r} cannot be pulled; choose from: {', '.join((*COLLECTIONS, CIVIL_COMMENTS))}")
     return name
 
 
@@ -223,6 +231,6 @@ def describe(name: str, data_dir: str | Path | None = None) -> str:
         lines += [f"  from {file.url or 'the PolEval 2019 site (no direct URL)'}", f"  at hand: {where or 'no'}"]
     if name == "jigsaw":
         lines.append(f"to get it: {jigsaw_instructions()}")
-    elif any(resolve(file.path, data_dir) is None and file.url for file in files):
+    elif name == CIVIL_COMMENTS or any(resolve(file.path, data_dir) is None and file.url for file in files):
         lines.append(f"to get it: toxres data pull {name}")
     return "\n".join(lines)

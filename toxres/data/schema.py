@@ -90,7 +90,7 @@ def validate_comments(comments: pd.DataFrame, *, name: str = "comments", field: 
     return comments
 
 
-def check_rows(bad: object, name: str, field: str, problem: str, remedy: str) -> None:
+def check_rows(bad: object, name: str, field: str, problem: str, remedy: str, first: int = 1) -> None:
     """Raise if any row is bad, such as "x.csv: row 3 (and 2 more: 7, 9), field 'text': is empty; drop the row".
 
     Args:
@@ -99,11 +99,12 @@ def check_rows(bad: object, name: str, field: str, problem: str, remedy: str) ->
         field: The column.
         problem: What is wrong with the field there.
         remedy: What to do about it.
+        first: Number of the first of these rows.
 
     Raises:
         InputError: At least one row is bad.
     """
-    rows = np.flatnonzero(np.asarray(bad, dtype=bool)) + 1
+    rows = np.flatnonzero(np.asarray(bad, dtype=bool)) + first
     if len(rows):
         others = ", ".join(map(str, rows[1:6])) + (", ..." if len(rows) > 6 else "")
         more = f" (and {len(rows) - 1} more: {others})" if len(rows) > 1 else ""

@@ -7,6 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from toxres.data.civil import CIVIL_FILES, load_civil_spans
+from toxres.data.civil_comments import FILES as CIVIL_COMMENTS_FILES
+from toxres.data.civil_comments import SOURCE as CIVIL_COMMENTS
+from toxres.data.civil_comments import load_civil_comments
 from toxres.data.loaders import load_balanced, load_davidson, load_jigsaw, load_synthetic
 from toxres.data.poleval import load_poleval_source
 from toxres.labels import LABELS
@@ -90,6 +93,29 @@ SOURCES: Mapping[str, Source] = {
                 "16,100 posts, 15,934 distinct texts; 14 spans have no type and 3 a truncated one",
             ),
             load_civil_spans,
+        ),
+        Source(
+            CIVIL_COMMENTS,
+            "All of Civil Comments: 1.8 million comments on news sites, with shares of raters (train it with --stream)",
+            "news",
+            "CC0",
+            "D. Borkan, L. Dixon, J. Sorensen, N. Thain, L. Vasserman: Nuanced Metrics for Measuring Unintended Bias "
+            "with Real Data for Text Classification. WWW 2019",
+            CIVIL_COMMENTS_FILES,
+            {
+                "toxic": "`toxicity`, share of raters",
+                "severe_toxic": "`severe_toxicity`, share of raters",
+                "obscene": "`obscene`, share of raters",
+                "threat": "`threat`, share of raters",
+                "insult": "`insult`, share of raters",
+                "identity_hate": "`identity_attack`, share of raters",
+            },
+            (
+                "its splits are its own: `test` is fold 0, `validation` fold 1; `sexual_explicit` has no label here",
+                "civil_spans and the test posts of SemEval-2021 Task 5 are among its comments; those that stand in an "
+                "official test file are dropped before any training",
+            ),
+            load_civil_comments,
         ),
         Source(
             "davidson",

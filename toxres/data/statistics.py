@@ -18,8 +18,13 @@ LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512)
 
 TRAINING_FOLDS = (2, 3, 4)
 
-ENGLISH = tuple(name for name, source in SOURCES.items() if source.language == "English" and name != "balanced")
-"""The sources that are looked at side by side; the balanced comments show nothing but how they were balanced."""
+ENGLISH = tuple(
+    name
+    for name, source in SOURCES.items()
+    if source.language == "English" and name not in ("balanced", "civil_comments")
+)
+"""The sources that are looked at side by side; the balanced comments show nothing but how they were balanced, and
+`civil_comments` is too large to be looked at as a whole."""
 
 _SPECIAL_TOKENS, _EXAMPLE_LENGTH = 2, 120
 

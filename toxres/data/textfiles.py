@@ -86,7 +86,7 @@ def text_format(path: str | Path) -> str:
 
 
 def _read_csv(source: str | Path, wanted: str | None, groups: str | None) -> Iterator[Row]:
-    rows = csv_rows(_lines(source), str(source))
+    rows = csv_rows(decoded_lines(source), str(source))
     columns = next(rows)
     column = _text_column(columns, wanted, source)
     _need_groups(columns, groups, source)
@@ -102,7 +102,7 @@ def _read_csv(source: str | Path, wanted: str | None, groups: str | None) -> Ite
 
 def _read_jsonl(source: str | Path, wanted: str | None, groups: str | None) -> Iterator[Row]:
     with_ids = None
-    for number, line in enumerate(_lines(source), start=1):
+    for number, line in enumerate(decoded_lines(source), start=1):
         if not line.strip():
             continue
         where = f"{source}: line {number}"
@@ -150,7 +150,7 @@ def _read_parquet(source: str | Path, wanted: str | None, groups: str | None) ->
 
 
 def _read_lines(source: str | Path, wanted: str | None, groups: str | None) -> Iterator[Row]:
-    for number, line in enumerate(_lines(source), start=1):
+    for number, line in enumerate(decoded_lines(source), start=1):
         if "\0" in line:
             raise InputError(f"{source}: line {number} holds a NUL byte; remove it")
         if line.strip():
@@ -160,8 +160,12 @@ def _read_lines(source: str | Path, wanted: str | None, groups: str | None) -> I
 _READERS = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet, "text": _read_lines}
 
 
-def _lines(source: str | Path) -> Iterator[str]:
-    """Lines with what ends them: a line feed, a carriage return or both; a byte order mark is left out."""
+def decoded_lines(source: str | Path) -> Iterator[str]:
+    """Lines of a file with what ends them: a line feed, a carriage return or both; a byte order mark is left out.
+
+    Raises:
+        InputError: A line is not UTF-8, or the archive is broken.
+    """
     before = 0
     try:
         with _opened(source) as file:

@@ -115,7 +115,10 @@ def class_weights(targets: Tensor, maximum: float = 30.0) -> Tensor:
     known = ~torch.isnan(targets).any(dim=1)
     if not known.any():
         return torch.ones(targets.shape[1], dtype=targets.dtype)
-    share = targets[known].mean(dim=0)
+    return _class_weights(targets[known].mean(dim=0), maximum)
+
+
+def _class_weights(share: Tensor, maximum: float) -> Tensor:
     return (1 / (len(share) * share.clamp(min=1e-8))).clamp(min=1 / maximum, max=maximum)
 
 
@@ -130,16 +133,33 @@ def positive_weights(targets: Tensor, maximum: float = 30.0) -> Tensor:
         L weights, between 1 / maximum and maximum.
     """
     known = ~torch.isnan(targets)
-    positives = torch.where(known, targets, 0.0).sum(dim=0)
-    negatives = known.sum(dim=0) - positives
-    weights = (negatives / positives.clamp(min=1e-8)).clamp(min=1 / maximum, max=maximum)
-    return torch.where(known.any(dim=0), weights, 1.0)
+    return _positive_weights(torch.where(known, targets, 0.0).sum(dim=0), known.sum(dim=0), maximum)
+
+
+def _positive_weights(positives: Tensor, known: Tensor, maximum: float) -> Tensor:
+    weights = ((known - positives) / positives.clamp(min=1e-8)).clamp(min=1 / maximum, max=maximum)
+    return torch.where(known > 0, weights, 1.0)
 
 
 def loss_weights(recipe: Recipe, targets: Tensor) -> Tensor:
     """The weights (L,) that `build_loss` wants for a recipe's loss compensation, from its training targets (N, L)."""
     weights = class_weights if task_of(recipe).exclusive else positive_weights
     return weights(targets, recipe.max_pos_weight)
+
+
+def counted_weights(recipe: Recipe, positives: Tensor, known: Tensor) -> Tensor:
+    """As `loss_weights`, from sums over targets that are not at hand together.
+
+    Args:
+        recipe: Whose loss.
+        positives: L sums of the known targets.
+        known: L numbers of known targets; for exclusive classes, of comments whose class is known.
+    """
+    if not task_of(recipe).exclusive:
+        return _positive_weights(positives, known, recipe.max_pos_weight)
+    if not known.any():
+        return torch.ones_like(positives)
+    return _class_weights(positives / known, recipe.max_pos_weight)
 
 
 def build_loss(recipe: Recipe, pos_weight: Tensor | None = None) -> Loss:

@@ -20,8 +20,8 @@ from toxres.models.awd_lstm import AwdLstmForCausalLM
 from toxres.models.perplexity import perplexity
 from toxres.models.softmax import softmax_cross_entropy
 from toxres.training.language_config import LanguageModelConfig
+from toxres.training.precision import has_bf16
 from toxres.training.schedules import SCHEDULES, discriminative
-from toxres.training.trainer import has_bf16
 
 ADAM_BETAS = (0.8, 0.99)
 """As fastai trains ULMFiT."""

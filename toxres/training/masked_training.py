@@ -24,8 +24,8 @@ from toxres.models.encoders import Encoder
 from toxres.models.masked import IGNORED, MaskedHead, mask_tokens
 from toxres.models.softmax import softmax_cross_entropy, token_losses
 from toxres.training.bptt import saved_states
+from toxres.training.precision import has_bf16
 from toxres.training.schedules import slanted_triangular
-from toxres.training.trainer import has_bf16
 
 _COUNTERS = ("epoch", "step", "total_steps", "seen", "loss", "guessed")
 

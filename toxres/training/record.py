@@ -1,6 +1,5 @@
 """The record of a run: `run.json`, which says what was trained, on what, by which code."""
 
-import dataclasses
 import datetime
 import hashlib
 import json
@@ -38,7 +37,7 @@ def describe_run(
     """
     defining = {
         "recipe": recipe.to_dict(),
-        "preset": dataclasses.asdict(preset),
+        "preset": preset.to_dict(),
         "sources": rows.sources,
         "rows_sha256": rows.sha256,
         "rows_train": len(rows.train),

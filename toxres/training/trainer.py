@@ -1,4 +1,4 @@
-"""Glue to the Hugging Face `Trainer`: our loss, our validation scores, precision and optimiser for the machine."""
+"""Glue to the Hugging Face `Trainer`: our loss, our validation scores, the order of comments, our optimiser."""
 
 import math
 import os
@@ -10,50 +10,80 @@ import torch
 from sklearn.metrics import average_precision_score, f1_score
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Dataset
-from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainingArguments
+from torch.utils.data import Dataset, Sampler
+from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainerCallback, TrainingArguments
 
 from toxres.config import Preset, Recipe
-from toxres.data.batching import PadCollator
+from toxres.data.batching import MappedComments, PadCollator
 from toxres.evaluation.arrays import decide, softmax
 from toxres.models.losses import Loss
 from toxres.tasks import task_of
 from toxres.training.layers import layer_groups
+from toxres.training.precision import mixed_precision
+from toxres.training.samplers import LengthGroups
 from toxres.training.schedules import slanted_triangular
+
+_RANK_STEP = 1_000_003
 
 
 class ToxicityTrainer(Trainer):
-    """A `Trainer` whose loss is the recipe's.
+    """A `Trainer` whose loss is the recipe's, over all known targets of a step.
+
+    A step may be of several batches, one after the other (gradient accumulation) or side by side (processes). The mean
+    of their means is not the mean over the step where they know different numbers of targets, so each batch's mean is
+    weighted by its number.
 
     Args:
-        loss_function: Maps logits (B, L) and targets (B, L; NaN unknown) to a scalar.
+        loss_function: Maps logits (B, L) and targets (B, L; NaN unknown) to a scalar, the mean over what is known.
+        exclusive: Whether a comment counts as a whole (exclusive classes) or by its known targets.
     """
 
-    def __init__(self, *args, loss_function: Loss, **kwargs) -> None:
+    def __init__(self, *args, loss_function: Loss, exclusive: bool = False, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.loss_function = loss_function
+        self.exclusive = exclusive
+        self.loss_is_scaled_for_ga = True
+
+    def get_batch_samples(self, epoch_iterator, num_batches, device):
+        """The next batches, and over all processes how many targets they know; None where one batch is the step."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if self.args.world_size == 1 and self.args.gradient_accumulation_steps == 1:
+            return batches, None
+        known = torch.stack([self._known(batch["labels"]) for batch in batches]).sum().to(device)
+        return batches, self.accelerator.gather(known).sum()
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """The recipe's loss of a batch; with `return_outputs` also the model's output."""
+        """The recipe's loss of a batch, as its share of a step's; with `return_outputs` also the model's output."""
         inputs = dict(inputs)
         labels = inputs.pop("labels")
         outputs = model(**inputs)
         loss = self.loss_function(outputs.logits, labels)
+        if num_items_in_batch is not None:
+            # Gradients are summed over the batches of a process and averaged over the processes.
+            loss = loss * (self._known(labels) * self.args.world_size / num_items_in_batch.clamp(min=1))
         return (loss, outputs) if return_outputs else loss
 
+    def _known(self, labels: Tensor) -> Tensor:
+        known = ~torch.isnan(labels)
+        return known.all(dim=1).sum() if self.exclusive else known.sum()
 
-def has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        """Batches of similar length, drawn alike by all processes whatever their dropout has drawn."""
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        grouped = self.args.train_sampling_strategy == "group_by_length"
+        if not grouped or (self.args.world_size == 1 and not isinstance(dataset, MappedComments)):
+            return super()._get_train_sampler(train_dataset)
+        step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return LengthGroups(dataset.lengths, step, self.args.data_seed)
 
 
-def mixed_precision(preset: Preset) -> dict[str, bool]:
-    """The precision to train in on this machine, as arguments of `TrainingArguments`."""
-    if torch.cuda.is_available():
-        bf16 = preset.precision == "auto" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return {"use_cpu": False, "bf16": bf16, "fp16": not bf16}
-    return {"use_cpu": True, "bf16": has_bf16(), "fp16": False}
+class OwnDropout(TrainerCallback):
+    """Gives each process a dropout of its own; the first one's is that of a single process."""
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Seed torch anew by the rank of the process."""
+        if args.process_index > 0:
+            torch.manual_seed(args.seed + _RANK_STEP * args.process_index)
 
 
 def validation_scores(prediction: EvalPrediction) -> dict[str, float]:
@@ -169,7 +199,9 @@ def build_trainer(
         collator: Makes batches of items; None pads the comments and stacks their labels (`PadCollator`).
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    steps = preset.epochs * math.ceil(len(train) / (preset.batch_size * world))
+    batches = math.ceil(len(train) / (preset.batch_size * world))
+    steps = preset.epochs * math.ceil(batches / preset.gradient_accumulation)
+    exclusive = task_of(recipe).exclusive
     total = preset.max_steps if preset.max_steps > 0 else steps
     optimizer = build_optimizer(model, recipe, preset)
     select = preset.select or recipe.select
@@ -181,6 +213,8 @@ def build_trainer(
         max_steps=preset.max_steps,
         per_device_train_batch_size=preset.batch_size,
         per_device_eval_batch_size=2 * preset.batch_size,
+        gradient_accumulation_steps=preset.gradient_accumulation,
+        activation_checkpointing=preset.gradient_checkpointing,
         learning_rate=preset.learning_rate,
         weight_decay=preset.weight_decay,
         warmup_steps=preset.warmup_ratio,
@@ -212,8 +246,9 @@ def build_trainer(
         train_dataset=train,
         eval_dataset=validation,
         data_collator=collator or PadCollator(pad_token_id),
-        compute_metrics=validation_scores if not task_of(recipe).exclusive else class_validation_scores,
+        compute_metrics=class_validation_scores if exclusive else validation_scores,
         loss_function=loss_function,
+        exclusive=exclusive,
         optimizers=(optimizer, build_scheduler(optimizer, recipe, total)),
-        callbacks=[EarlyStoppingCallback(preset.patience)] if patient else None,
+        callbacks=[OwnDropout(), *([EarlyStoppingCallback(preset.patience)] if patient else [])],
     )
