@@ -213,6 +213,7 @@ def test_train_passes_every_option(monkeypatch, capsys):
     assert main(["train", "baseline", "--source", "jigsaw", "--out", "dir", "--encoder", "e5"]) == 0
     assert main(["train", "cls_bce", "--source", "jigsaw", "--out", "dir", "--init", "other"]) == 0
     plain = {"seed": 0, "out": "dir", "resume": False, "init": None, "language_model": None, "corpus": None}
+    plain["stream"] = False
     assert calls == [
         (("custom", ["jigsaw", "davidson"]), plain | {"preset": SMOKE, "seed": 7, "resume": True}),
         (("tfidf", ["jigsaw"]), plain | {"preset": FULL}),
