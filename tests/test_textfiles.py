@@ -37,7 +37,7 @@ def test_other_endings_are_refused(name):
 def test_rows_of_a_packed_file_come_one_after_the_other(tmp_path):
     path = tmp_path / "in.csv.gz"
     path.write_bytes(gzip.compress(b"comment_text\n" + b"a comment\n" * 100_000)[:-9])
-    expected = [Row("row", row, "a comment", where=f"{path}: row {row}") for row in (1, 2)]
+    expected = [Row("row", row, "a comment", place=f"row {row}") for row in (1, 2)]
     assert list(itertools.islice(read_rows(path), 2)) == expected
     with pytest.raises(InputError, match="the archive is broken"):
         list(read_rows(path))

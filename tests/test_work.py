@@ -71,6 +71,6 @@ def test_two_that_start_at_once(tmp_path, monkeypatch):
 
 
 def test_without_locks(tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "fcntl", None)
+    monkeypatch.setattr("toxres.files.fcntl", None)
     with claimed(tmp_path / "out.partial", MINE), claimed(tmp_path / "out.partial", MINE, resume=True):
         assert os.listdir(tmp_path / "out.partial") == ["run.json"]

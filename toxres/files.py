@@ -11,11 +11,20 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from toxres.errors import InputError
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None
+
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder, where `data/`, `figures/` and `build/` stand."""
+
+LOCK = "lock"
+"""The file in a work folder that the process which works there has locked."""
 
 
 @contextlib.contextmanager
@@ -112,6 +121,42 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def lock_folder(folder: Path, refusal: str) -> IO:
+    """A file in `folder` that is locked until it is closed; systems without such locks go without.
+
+    Raises:
+        InputError: Another process has locked it, or the folder is gone; says `refusal`.
+    """
+    if fcntl is None:
+        return open(os.devnull)
+    try:
+        file = (folder / LOCK).open("a")
+    except FileNotFoundError as error:
+        raise InputError(refusal) from error
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(refusal) from error
+        if not os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK)):
+            raise InputError(refusal)  # whoever had it removed the folder meanwhile
+    except FileNotFoundError as error:
+        file.close()
+        raise InputError(refusal) from error
+    except InputError:
+        file.close()
+        raise
+    return file
+
+
+def append(file: int, data: bytes) -> None:
+    """Write all of the data to an open file, a descriptor: `os.write` may write less."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
 
 
 def sha256(path: str | Path) -> str:

@@ -1,6 +1,5 @@
 """Reading CSV files so that a broken one is refused with place and remedy: Kaggle's format and its neighbours."""
 
-import csv
 import gzip
 import io
 import math
@@ -13,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from toxres.data.records import FIELD_LIMIT, csv_records, not_utf8_complaint
 from toxres.data.schema import check_rows, make_comments
 from toxres.errors import InputError
 from toxres.files import sha256
 from toxres.labels import CIVIL_COLUMNS, LABELS
 from toxres.tasks import TASK_COLUMNS
 
-_FIELD_LIMIT = 1 << 30
 _NAME_NOISE = re.compile(r"[\s_-]+")
 
 
@@ -161,34 +160,17 @@ def csv_rows(lines: Iterable[str], name: str, delimiter: str = ",") -> Iterator[
         InputError: There is no header or it names a column twice, or a row has more or fewer fields than the header,
             holds a NUL byte or ends inside a quoted field.
     """
-    csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
-    number, starts_at = 0, 1
-    try:
-        for row in reader:
-            if header is None and row:
-                header = [column.strip() for column in row]
-                refuse_repeated(header, name)
-                yield header
-            elif row:
-                number += 1
-                if len(row) != len(header):
-                    raise InputError(
-                        f"{name}: row {number} (line {starts_at}) has {len(row)} fields, the header {len(header)}; "
-                        "the file is cut off there or a quote is missing: mend that row or export the file again"
-                    )
-                if "\0" in "".join(row):
-                    column = next(column for column, value in zip(header, row, strict=True) if "\0" in value)
-                    raise InputError(f"{name}: row {number}, field {column!r}: holds a NUL byte; remove it")
-                yield row
-            starts_at = reader.line_num + 1
-    except csv.Error as error:
-        place = "the header" if header is None else f"row {number + 1} (line {starts_at})"
-        raise InputError(
-            f"{name}: {place}: {error}; "
-            "a quote is not closed or the file is cut off: mend that row or export the file again"
-        ) from None
+    for record in csv_records(lines, delimiter, limit=FIELD_LIMIT):
+        if record.complaint:
+            raise InputError(f"{name}: {record.place}{record.complaint}")
+        if header is None:
+            header = record.fields
+            refuse_repeated(header, name)
+        elif "\0" in "".join(record.fields):
+            column = next(column for column, value in zip(header, record.fields, strict=True) if "\0" in value)
+            raise InputError(f"{name}: row {record.number}, field {column!r}: holds a NUL byte; remove it")
+        yield record.fields
     if header is None:
         raise InputError(f"{name}: the file is empty; give a CSV file with a header line and at least one row")
 
@@ -229,16 +211,8 @@ def _decode(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise not_utf8(error, name, data.count(b"\n", 0, error.start) + 1, error.start) from None
-
-
-def not_utf8(error: UnicodeDecodeError, name: str, line: int, byte: int) -> InputError:
-    """The error for a file that is not UTF-8 from a line (counted from 1) and byte (from 0) on."""
-    if error.reason == "unexpected end of data":
-        return InputError(f"{name}: line {line} (byte {byte}): the file is cut off inside a character; export it again")
-    return InputError(
-        f"{name}: line {line} (byte {byte}) is not UTF-8; save the file as UTF-8 (is it Latin-1 or UTF-16?)"
-    )
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{name}: line {line}{not_utf8_complaint(error)}") from None
 
 
 def read_bytes(path: str | Path) -> bytes:

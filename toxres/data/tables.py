@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from toxres.data.cells import TEXT_COLUMNS
 from toxres.data.csvfiles import (
     csv_rows,
     keep_task_columns,
@@ -18,7 +19,7 @@ from toxres.data.csvfiles import (
 )
 from toxres.data.loaders import open_hub
 from toxres.data.schema import check_rows, make_comments
-from toxres.data.textfiles import TEXT_COLUMNS, decoded_lines, text_format
+from toxres.data.textlines import decoded_lines, text_format
 from toxres.errors import InputError
 from toxres.files import sha256, well_formed
 from toxres.labels import CIVIL_COLUMNS, LABELS

@@ -4,18 +4,10 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from toxres.checkpoint import RUN
 from toxres.errors import InputError
-from toxres.files import atomic_path, read_json, write_json
-
-try:
-    import fcntl
-except ImportError:
-    fcntl = None
-
-LOCK = "lock"
+from toxres.files import atomic_path, lock_folder, read_json, write_json
 
 
 def has_key(folder: Path, key: str) -> bool:
@@ -42,7 +34,7 @@ def claimed(partial: Path, description: dict, *, resume: bool = False, replace: 
     taken = f"{partial}: is being trained by another process; wait for it or choose another --out"
     with contextlib.ExitStack() as held:
         if partial.exists():
-            held.enter_context(_lock(partial, taken))
+            held.enter_context(lock_folder(partial, taken))
             if replace and not has_key(partial, description["key"]):
                 shutil.rmtree(partial)
                 held.close()
@@ -54,25 +46,7 @@ def claimed(partial: Path, description: dict, *, resume: bool = False, replace: 
             with atomic_path(partial) as folder:
                 folder.mkdir()
                 write_json(folder / RUN, description)
-                held.enter_context(_lock(folder, taken))
+                held.enter_context(lock_folder(folder, taken))
                 if partial.exists():
                     raise InputError(taken)
         yield
-
-
-def _lock(folder: Path, refusal: str) -> IO:
-    """A file in `folder` that is locked until it is closed; file systems without locks go without."""
-    if fcntl is None:
-        return contextlib.nullcontext()
-    try:
-        file = (folder / LOCK).open("a")
-    except FileNotFoundError as error:
-        raise InputError(refusal) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise InputError(refusal) from error
-    except OSError:
-        pass
-    return file
