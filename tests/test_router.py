@@ -126,9 +126,9 @@ def comments(request, tmp_path):
     return path
 
 
-def test_score_routes_each_row_by_its_own_group(comments, folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("toxres.scoring.CHUNK", 3)
-    assert main(["score", str(comments), "--checkpoint", str(folder), "--out", str(tmp_path / "out.csv")]) == 0
+def test_score_routes_each_row_by_its_own_group(comments, folder, tmp_path, capsys):
+    command = ["score", str(comments), "--checkpoint", str(folder), "--out", str(tmp_path / "out.csv")]
+    assert main([*command, "--chunk", "3"]) == 0
     capsys.readouterr()
     scores = pd.read_csv(tmp_path / "out.csv")
     assert list(scores.columns) == ["id", *LABELS] and list(scores["id"]) == ["a", "b", "c", "d"]
@@ -146,7 +146,9 @@ def test_one_group_for_all_rows_and_a_named_column(comments, folder, models, tmp
     toxres.score(comments, folder, out, group="news", calibrated=True)
     wanted = load_checkpoint(models["custom"]).predict_proba(texts, calibrated=True)
     np.testing.assert_allclose(pd.read_csv(out)[list(LABELS)], wanted, rtol=1e-3, atol=1e-5)
-    toxres.score(comments, toxres.load_router(folder), out, group_column="id")  # no id is a group: the fallback
+    toxres.score(
+        comments, toxres.load_router(folder), out, group_column="id", replace=True
+    )  # no id is a group: the fallback
     wanted = load_checkpoint(models["tfidf"]).predict_proba(texts)
     np.testing.assert_allclose(pd.read_csv(out)[list(LABELS)], wanted, rtol=1e-3, atol=1e-5)
 
@@ -186,12 +188,12 @@ BROKEN = {
 @pytest.mark.parametrize("out", ["out.csv", "-"])
 @pytest.mark.parametrize("name", BROKEN)
 def test_rows_without_a_model_are_refused_before_any_is_scored(name, out, strict, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("toxres.scoring.CHUNK", 1)
     monkeypatch.setattr(Router, "predict_proba", lambda *arguments: pytest.fail("scored"))
     content, complaint = BROKEN[name]
     (tmp_path / name).write_text(content)
     wanted = out if out == "-" else str(tmp_path / out)
-    assert main(["score", str(tmp_path / name), "--checkpoint", str(strict), "--out", wanted]) == 2
+    command = ["score", str(tmp_path / name), "--checkpoint", str(strict), "--out", wanted, "--strict", "--chunk", "1"]
+    assert main(command) == 2
     printed = capsys.readouterr()
     assert complaint in printed.err and len(printed.err.splitlines()) == 1 and printed.out == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "strict"])

@@ -62,10 +62,9 @@ def test_every_format_in_and_out(tmp_path, given_as, wanted):
     np.testing.assert_allclose(scores[list(LABELS)], Lengths().predict_proba(TEXTS), rtol=1e-5)
 
 
-def test_it_streams_in_chunks_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "CHUNK", 4)
+def test_it_streams_in_chunks_in_order(tmp_path):
     texts, model, seen = ["x" * n for n in range(1, 11)], Lengths(), []
-    score(write(tmp_path / "in.csv", texts), model, tmp_path / "out.csv", on_chunk=seen.append)
+    score(write(tmp_path / "in.csv", texts), model, tmp_path / "out.csv", on_chunk=seen.append, chunk=4)
     assert model.sizes == [4, 4, 2] and seen == [4, 8, 10]
     np.testing.assert_allclose(read(tmp_path / "out.csv")["toxic"], [1 / (1 + n) for n in range(1, 11)], rtol=1e-5)
 
@@ -75,10 +74,9 @@ def test_rows_are_numbered_where_there_are_no_ids(tmp_path):
     assert list(read(tmp_path / "out.csv")["row"]) == [1, 2, 3, 4, 5, 6]
 
 
-def test_ids_of_any_kind_are_text_in_parquet(tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "CHUNK", 1)
+def test_ids_of_any_kind_are_text_in_parquet(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": "x", "text": "b"}\n')
-    score(tmp_path / "in.jsonl", Lengths(), tmp_path / "out.parquet")
+    score(tmp_path / "in.jsonl", Lengths(), tmp_path / "out.parquet", chunk=1)
     assert list(read(tmp_path / "out.parquet")["id"]) == ["1", "x"]
 
 
@@ -160,7 +158,7 @@ def test_ids_that_json_does_not_know_are_written_as_text(tmp_path):
     ]
     pd.DataFrame({"id": [1.0, None], "text": ["a", "b"]}).to_parquet(tmp_path / "in.parquet")
     with pytest.raises(InputError, match=r"row 2, field 'id' is empty"):
-        score(tmp_path / "in.parquet", Lengths(), tmp_path / "out.jsonl")
+        score(tmp_path / "in.parquet", Lengths(), tmp_path / "other.jsonl", strict=True)
 
 
 BROKEN = {
@@ -189,8 +187,8 @@ BROKEN = {
     "number.jsonl": (b'{"text": 3}\n', "line 1, 'text' is not text"),
     "other.jsonl": (b'{"txt": "a"}\n', "line 1: no column 'comment_text' or 'text'"),
     "latin.jsonl": ('{"text": "ü"}\n'.encode("latin-1"), "line 1 (byte 10) is not UTF-8"),
-    "ids-end.jsonl": (b'{"id": 1, "text": "a"}\n\n{"text": "b"}\n', "line 3 has no 'id', the lines above have one"),
-    "ids-begin.jsonl": (b'{"text": "a"}\n{"id": 2, "text": "b"}\n', "line 2 has an 'id', the lines above have none"),
+    "ids-end.jsonl": (b'{"id": 1, "text": "a"}\n\n{"text": "b"}\n', "line 3 has no 'id', other lines have one"),
+    "ids-begin.jsonl": (b'{"text": "a"}\n{"id": 2, "text": "b"}\n', "line 1 has no 'id', other lines have one"),
     "no.parquet": (b"PAR1 not really", "not a Parquet file"),
     "latin.txt": (b"fine\n\xff\n", "line 2 (byte 5) is not UTF-8"),
 }
@@ -202,26 +200,27 @@ def test_a_broken_file_is_one_line_and_nothing_is_written(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
-        score(path, Lengths(), tmp_path / "out.csv")
+        score(path, Lengths(), tmp_path / "out.csv", strict=True)
     message = str(caught.value)
     assert complaint in message and name in message and "\n" not in message
     assert [item.name for item in tmp_path.iterdir()] == [name]
 
 
-def test_a_broken_row_late_in_the_file_leaves_the_old_output(tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "CHUNK", 1)
-    (tmp_path / "out.csv").write_text("as it was")
+def test_a_broken_row_late_in_the_file_leaves_what_was_scored_before(tmp_path):
     (tmp_path / "in.csv").write_text("comment_text\na\nb\n \n")
-    with pytest.raises(InputError, match="row 3"):
-        score(tmp_path / "in.csv", Lengths(), tmp_path / "out.csv")
-    assert (tmp_path / "out.csv").read_text() == "as it was"
-    assert sorted(item.name for item in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+    with pytest.raises(InputError, match=r"row 3, .* \(2 rows before are done and kept in .*out.csv.partial"):
+        score(tmp_path / "in.csv", Lengths(), tmp_path / "out.csv", strict=True, chunk=1)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["in.csv", "out.csv.partial"]
+    (tmp_path / "in.csv").write_text("comment_text\na\nb\nmended\n")
+    model = Lengths()
+    assert score(tmp_path / "in.csv", model, tmp_path / "out.csv", strict=True, chunk=1) == 3
+    assert model.sizes == [1] and list(read(tmp_path / "out.csv")["row"]) == [1, 2, 3]
 
 
 def test_a_null_in_parquet_is_named(tmp_path):
     pd.DataFrame({"text": ["a", None]}).to_parquet(tmp_path / "in.parquet")
     with pytest.raises(InputError, match="row 2, field 'text' is not text"):
-        score(tmp_path / "in.parquet", Lengths(), tmp_path / "out.csv")
+        score(tmp_path / "in.parquet", Lengths(), tmp_path / "out.csv", strict=True)
 
 
 @pytest.mark.parametrize(
@@ -259,11 +258,8 @@ def test_any_text_survives_csv_and_json_lines(tmp_path, texts, chunk):
             seen.extend(texts)
             return super().predict_proba(texts, calibrated)
 
-    scoring_chunk, scoring.CHUNK = scoring.CHUNK, chunk
-    try:
-        for name in ("in.csv", "in.jsonl"):
-            seen.clear()
-            assert score(write(tmp_path / name, texts), Listens(), tmp_path / "out.jsonl") == len(texts)
-            assert seen == texts
-    finally:
-        scoring.CHUNK = scoring_chunk
+    for name in ("in.csv", "in.jsonl"):
+        seen.clear()
+        source, out = write(tmp_path / name, texts), tmp_path / "out.jsonl"
+        assert score(source, Listens(), out, chunk=chunk, replace=True) == len(texts)
+        assert sorted(seen) == sorted(set(texts))

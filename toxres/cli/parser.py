@@ -168,7 +168,7 @@ def _rows(parser: argparse.ArgumentParser) -> None:
 
 def _score(commands) -> None:
     parser = _add(commands, "score", verbs.score, "score every comment of a file: one column a label")
-    parser.add_argument("input", metavar="INPUT", help=".csv, .jsonl, .parquet, .txt, or - for lines of text")
+    parser.add_argument("input", metavar="INPUT", help=".csv, .jsonl, .txt (packed or not), .parquet, or - for lines")
     parser.add_argument("--checkpoint", required=True, metavar="DIR", help="a checkpoint, router or bundle")
     parser.add_argument("--model", metavar="NAME", help="for a bundle of several models: which one scores")
     parser.add_argument("--out", required=True, metavar="OUT", help=".csv, .jsonl, .parquet, or - for CSV")
@@ -177,6 +177,18 @@ def _score(commands) -> None:
     groups.add_argument("--group", metavar="NAME", help="for a router: all comments are of this group of sites")
     groups.add_argument("--group-column", metavar="NAME", help="for a router: column of the groups; group")
     parser.add_argument("--calibrated", action="store_true", help="recalibrated probabilities")
+    parser.add_argument(
+        "--strict", action="store_true", help="a bad row is an error; else it is listed in OUT.rejected.jsonl"
+    )
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on where a broken run stopped: the default")
+    again.add_argument("--replace", action="store_true", help="replace OUT, and what a broken run left")
+    parser.add_argument(
+        "--chunk", type=_positive, default=8_192, metavar="N", help="rows scored and kept at a time; 8,192"
+    )
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="this process, or a Ray cluster")
+    parser.add_argument("--workers", type=_positive, metavar="N", help="of the cluster; 2")
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="of a cluster that runs, instead of one for the call")
 
 
 def _explain(commands) -> None:

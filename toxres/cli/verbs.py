@@ -270,25 +270,22 @@ def router(options: argparse.Namespace) -> None:
 
 def score(options: argparse.Namespace) -> None:
     """`toxres score INPUT --checkpoint DIR --out OUT`."""
-    from toxres.scoring import score as run
+    from toxres.scoring import Asked, score_file
 
-    def progress(done: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done:,} comments scored", end="", file=sys.stderr)
-
-    done = run(
+    done = score_file(
         options.input,
-        options.checkpoint,
+        Asked(options.checkpoint, options.model, options.calibrated, options.group, options.group_column),
         options.out,
-        calibrated=options.calibrated,
         text_column=options.text_column,
-        group=options.group,
-        group_column=options.group_column,
-        model=options.model,
-        on_chunk=progress,
+        strict=options.strict,
+        replace=options.replace,
+        chunk=options.chunk,
+        engine=options.engine,
+        workers=options.workers,
+        ray_address=options.ray_address,
+        progress=True,
     )
-    if sys.stderr.isatty():
-        print(f"\r\033[K{done:,} comments scored", file=sys.stderr)
+    print(done.told(), file=sys.stderr)
 
 
 def explain(options: argparse.Namespace) -> None:

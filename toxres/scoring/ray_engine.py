@@ -1,0 +1,189 @@
+"""The same chunks, scored by the workers of a Ray cluster, by way of Ray Data.
+
+One task on this machine reads the file and numbers its texts; actors score the new texts of a chunk each; chunks come
+back in the file's order and are committed here. What a chunk holds, and with which texts a text is scored, is that of
+`toxres.scoring.chunks`, so the output is the same; a worker that is lost is started anew, and its chunk scored again.
+"""
+
+import contextlib
+import logging
+import os
+import pickle
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from toxres.errors import InputError, RunError
+from toxres.scoring.chunks import Chunk, Plan, read_chunks
+from toxres.scoring.models import Asked, open_scorer, predict_sorted
+
+STORE_BYTES = 512 << 20
+"""Shared memory of a cluster that is started here: chunks on their way."""
+
+_INSTALL = "--engine ray: Ray is not installed; run pip install 'toxres[ray]', or leave --engine out"
+
+
+def ray_scored(
+    plan: Plan, asked: Asked, done: int, workers: int, address: str | None
+) -> Iterator[tuple[Chunk, np.ndarray]]:
+    """Every chunk of a file with the probabilities (M, L) of its new texts; those that are done come without.
+
+    Args:
+        plan: How the file is cut.
+        asked: The model, and what it is asked for; each worker opens its own.
+        done: How many chunks are done.
+        workers: How many score, one processor each; one more reads.
+        address: Of a cluster that runs, to whose machines the model's folder has to be known; None starts one here.
+
+    Raises:
+        InputError: As `read_chunks`; Ray is not installed, or the file is standard input.
+        RunError: Ray fails.
+    """
+    if str(plan.source) == "-":
+        raise InputError("--engine ray: standard input can't be read by another process; write it to a file first")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+        from ray.data import DataContext
+    except ImportError:
+        raise InputError(_INSTALL) from None
+    plan = plan._replace(source=Path(plan.source).absolute())
+    if isinstance(asked.checkpoint, str | Path):
+        asked = asked._replace(checkpoint=Path(asked.checkpoint).absolute())
+    with _cluster(ray, workers, address), _said_when_ray_fails(ray):
+        context = DataContext.get_current().copy()
+        context.execution_options.preserve_order = True
+        context.target_max_block_size = 1  # every chunk is a block, which one worker gets
+        context.enable_progress_bars = context.print_on_execution_start = False
+        with DataContext.current(context):
+            rows = _dataset(ray, plan, asked, done, workers).iter_batches(
+                batch_size=1, batch_format="pyarrow", prefetch_batches=0
+            )
+            for row in rows:
+                payload, complaint = _unpacked(row)
+                if complaint:
+                    raise InputError(complaint)
+                yield payload
+
+
+def _dataset(ray, plan: Plan, asked: Asked, done: int, workers: int):
+    """A data set of one row a chunk, scored."""
+    from ray.data.block import BlockMetadata
+    from ray.data.datasource import Datasource, ReadTask
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    class Chunks(Datasource):
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, parallelism: int, per_task_row_limit: int | None = None, **_) -> list[ReadTask]:
+            metadata = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+            return [ReadTask(lambda: _read(plan, done), metadata)]
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.data.read_datasource(
+        Chunks(), override_num_blocks=1, ray_remote_args={"scheduling_strategy": here}
+    ).map_batches(
+        _Worker,
+        batch_size=1,
+        batch_format="pyarrow",
+        fn_constructor_args=(asked,),
+        concurrency=workers,
+        num_cpus=1,
+    )
+
+
+class _Worker:
+    """Scores chunks in a process of its own."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.opened = open_scorer(asked)
+
+    def __call__(self, row):
+        chunk, complaint = _unpacked(row)
+        if complaint:
+            return row
+        try:
+            probs = predict_sorted(self.opened, chunk.texts, chunk.groups)
+        except InputError as error:
+            return _packed(complaint=str(error))
+        return _packed((chunk._replace(texts=[], groups=[]), probs))
+
+
+def _read(plan: Plan, done: int) -> Iterator:
+    """Chunks as rows; of those that are done no more than what tells them, at the end perhaps what went wrong."""
+    with tempfile.TemporaryDirectory(prefix="toxres-") as folder:
+        try:
+            for chunk in read_chunks(plan, Path(folder) / "index"):
+                if chunk.number < done:
+                    chunk = chunk._replace(keys=[], numbers=chunk.numbers[:0], texts=[], groups=[], rejected=[])
+                yield _packed(chunk)
+        except InputError as error:
+            yield _packed(complaint=str(error))
+
+
+def _packed(value: object = None, complaint: str = ""):
+    """An Arrow table of one row."""
+    import pyarrow
+
+    payload = pyarrow.array([pickle.dumps(value, pickle.HIGHEST_PROTOCOL)], pyarrow.large_binary())
+    return pyarrow.table({"payload": payload, "complaint": pyarrow.array([complaint], pyarrow.string())})
+
+
+def _unpacked(row) -> tuple:
+    """The value of a row, and what went wrong."""
+    return pickle.loads(row["payload"][0].as_buffer()), row["complaint"][0].as_py()
+
+
+@contextlib.contextmanager
+def _cluster(ray, workers: int, address: str | None) -> Iterator[None]:
+    """A connection to a cluster: one that this process has already, one that runs, or one for the block alone."""
+    if ray.is_initialized():
+        yield
+        return
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    if address is not None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise RunError(f"--ray-address {address}: no cluster answers ({_first_line(error)})") from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+        return
+    folder = tempfile.mkdtemp(prefix="toxres-ray-")  # sockets are made in it, so that its name has to be short
+    path = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    try:
+        ray.init(num_cpus=workers + 1, object_store_memory=STORE_BYTES, _temp_dir=folder, **quiet)
+        yield
+    finally:
+        ray.shutdown()
+        os.environ.pop("PYTHONPATH")
+        if path is not None:
+            os.environ["PYTHONPATH"] = path
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _said_when_ray_fails(ray) -> Iterator[None]:
+    level = logging.getLogger("ray.data").level
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        raise RunError(
+            f"--engine ray: {_first_line(error)}; what was scored is kept: run the same command again"
+        ) from error
+    finally:
+        logging.getLogger("ray.data").setLevel(level)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
