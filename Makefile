@@ -75,7 +75,7 @@ data: $(STAMP) ## download the public sources, verified, into data/cache
 	@$(PY) -m toxres data pull
 
 bench: $(STAMP) ## speed beside the alternatives, into data/results/bench.json (minutes; nothing else should run)
-	@$(PY) -m toxres.bench
+	@code=0; $(PY) -m toxres.bench || code=$$?; $(PY) -m toxres.readme; exit $$code
 
 clean: ## remove build/ and caches; .venv and data/ stay
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis

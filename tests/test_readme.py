@@ -9,10 +9,12 @@ import shlex
 import pytest
 
 from toxres import readme
+from toxres.bench.results import read_results
+from toxres.bench.shown import bench_section
 from toxres.cli import build_parser
 from toxres.errors import InputError
 from toxres.files import ROOT, read_json
-from toxres.readme import BEGIN, END, NOTHING, main, results_section, with_results
+from toxres.readme import BEGIN, END, NOTHING, SPEED_BEGIN, SPEED_END, main, results_section, with_results
 from toxres.results import read_headline
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,7 +39,7 @@ PUBLISHED = [
 
 
 def test_the_readme_shows_the_recorded_figures():
-    assert with_results(TEXT, readme.generated()) == TEXT, "run python -m toxres.readme"
+    assert readme.up_to_date(TEXT) == TEXT, "run python -m toxres.readme"
 
 
 def test_verdicts_are_those_of_the_committed_comparisons():
@@ -92,13 +94,23 @@ def test_figures_of_others_alone_are_no_result():
 
 
 def test_a_figure_without_a_table_of_its_own_is_still_shown():
-    section = results_section({"bench.import_seconds": 0.25, "jigsaw.oof.custom.new": 3, "bench._run": RUN}, [])
-    assert "| `bench.import_seconds` | 0.250 |" in section and "| `jigsaw.oof.custom.new` | 3 |" in section
+    section = results_section({"other.seconds": 0.25, "jigsaw.oof.custom.new": 3, "other._run": RUN}, [])
+    assert "| `other.seconds` | 0.250 |" in section and "| `jigsaw.oof.custom.new` | 3 |" in section
     assert "_run" not in section
+    assert results_section({"bench.import_seconds": 0.25}, []) == NOTHING, "speed has a part of its own"
 
 
 def test_only_the_part_between_the_markers_changes():
     assert with_results(f"a\n{BEGIN}\nold\n{END}\nb", "new") == f"a\n{BEGIN}\n\nnew\n\n{END}\nb"
+
+
+def test_each_part_has_its_own_markers():
+    text = f"{BEGIN}\n{END}\n{SPEED_BEGIN}\n{SPEED_END}\n"
+    shown = readme.up_to_date(text)
+    assert shown.index(SPEED_BEGIN) > shown.index(END)
+    assert bench_section(read_results(), read_headline()) in shown.partition(SPEED_BEGIN)[2]
+    with pytest.raises(InputError, match="bench:begin"):
+        readme.up_to_date(text.replace(SPEED_END, ""))
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, END + BEGIN, BEGIN + BEGIN + END, BEGIN + END + END])
@@ -109,7 +121,7 @@ def test_lost_markers_are_named(text):
 
 def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
     path = tmp_path / "README.md"
-    path.write_text(f"{BEGIN}\n{END}\n")
+    path.write_text(f"{BEGIN}\n{END}\n{SPEED_BEGIN}\n{SPEED_END}\n")
     monkeypatch.setattr(readme, "README", path)
     monkeypatch.setattr(readme, "read_headline", lambda: FIGURES)
     assert main(["--check"]) == 1 and "run python -m toxres.readme" in capsys.readouterr().err

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from toxres import findings
+from toxres.bench.results import read_results
+from toxres.bench.shown import bench_section
 from toxres.errors import InputError
 from toxres.experiments import told
 from toxres.files import ROOT, read_json, write_text
@@ -18,6 +20,7 @@ from toxres.results import read_headline
 README = ROOT / "README.md"
 PUBLISHED = ROOT / "data" / "results" / "published.json"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+SPEED_BEGIN, SPEED_END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 TITLES = {
     "jigsaw.oof": "Jigsaw, out of fold: no model has seen the comments it scores, nor their near duplicates",
@@ -116,7 +119,11 @@ def results_section(figures: Mapping[str, object], published: Sequence[Mapping])
                 _table(section, title, groups, figures, [row for row in published if row["section"] == section])
             )
             shown |= {f"{section}.{row}.{name}" for row, values in groups.items() for name in values}
-    rest = {key: value for key, value in figures.items() if key not in shown and not key.endswith("._run")}
+    rest = {
+        key: value
+        for key, value in figures.items()
+        if key not in shown and not key.endswith("._run") and not key.startswith("bench.")  # those have their own place
+    }
     if rest:
         lines = ["**Further figures**", "", "| figure | value |", "| --- | ---: |"]
         parts.append("\n".join([*lines, *(f"| `{key}` | {_number(value)} |" for key, value in sorted(rest.items()))]))
@@ -210,17 +217,23 @@ def folded(title: str, section: str) -> str:
     return section and f"<details>\n<summary>{title}</summary>\n\n{section}\n\n</details>"
 
 
-def with_results(text: str, section: str) -> str:
-    """The README's text with its generated part replaced.
+def with_results(text: str, section: str, begin: str = BEGIN, end: str = END) -> str:
+    """The README's text with a generated part replaced: what stands between two markers.
 
     Raises:
         InputError: The two markers do not stand there once each, in order.
     """
-    before, found_begin, rest = text.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found_begin and found_end) or BEGIN in rest or END in after:
-        raise InputError(f"README.md: needs one line {BEGIN} and below it one line {END}; put them back")
-    return f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end) or begin in rest or end in after:
+        raise InputError(f"README.md: needs one line {begin} and below it one line {end}; put them back")
+    return f"{before}{begin}\n\n{section}\n\n{end}{after}"
+
+
+def up_to_date(text: str) -> str:
+    """The README's text with what is recorded now: results, and how fast it is."""
+    text = with_results(text, generated())
+    return with_results(text, bench_section(read_results(), read_headline()), SPEED_BEGIN, SPEED_END)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -230,7 +243,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv not in ([], ["--check"]):
             raise InputError(f"unknown arguments {' '.join(argv)!r}; the only one is --check")
         old = README.read_text(encoding="utf-8")
-        new = with_results(old, generated())
+        new = up_to_date(old)
         if argv:
             if new != old:
                 print("README.md does not show the recorded figures; run python -m toxres.readme", file=sys.stderr)

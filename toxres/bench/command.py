@@ -11,9 +11,13 @@ from pathlib import Path
 from toxres.bench.measure import Benchmark, Measurement, Setting
 from toxres.bench.registry import MODULES, benchmarks
 from toxres.bench.results import RESULTS, headline_for, merge_result, read_results
+from toxres.bench.shown import draw
 from toxres.errors import InputError
-from toxres.files import need_writable
+from toxres.files import ROOT, need_writable
 from toxres.paths import build_dir
+
+FIGURES = ROOT / "figures"
+"""Where the figure of the committed results stands; that of others stands beside them."""
 
 BUSY = 0.5
 """A load of the machine from which on times are doubtful."""
@@ -71,6 +75,8 @@ def run_all(chosen: Sequence[Benchmark], setting: Setting, path: Path) -> int:
             continue
         for line in [*map(told, result.measurements), *result.notes, f"took {seconds:.0f} s"]:
             print(f"  {line}", flush=True)
+    if (found := read_results(path)) and (figure := draw(found, path.parent if path != RESULTS else FIGURES)):
+        print(f"\n{path} and {figure}")
     return int(failed > 0)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from toxres.errors import InputError
-from toxres.files import read_json
+from toxres.files import ROOT, read_json, sha256, write_json
 from toxres.newest import belonging, newest_checkpoints
 
 if TYPE_CHECKING:
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 PAIR = ("baseline", "custom")
 """Recipes of the two models that are run."""
 
-ROWS = 400
+ROWS = 200
 """Validation comments that an export decides on."""
+
+EXPORTING = ("candidates", "engines", "export", "graph")
+"""Modules of `toxres.serving` that a bundle depends on."""
 
 
 class Subjects(NamedTuple):
@@ -91,33 +94,26 @@ def _untrained(recipe: str, out: Path) -> Path:
 
 
 def served_bundle(setting: "Setting", found: Subjects) -> Path:
-    """A bundle of the two checkpoints: one that stands under `bundles/` already, or one that is exported now and kept.
+    """A bundle of the two checkpoints, `bench/bundle`: exported once, and anew when they or the exporting code change.
 
     The export measures what runs the models best here, which takes a minute or two.
     """
     from toxres.serving import export_bundle
-
-    wanted = sorted(_key(path) for path in (found.baseline, found.custom))
-    folders = [*sorted((setting.build / "bundles").glob("*")), setting.build / "bundle", setting.build / "bench/bundle"]
-    for folder in folders:
-        if _keys(folder) == wanted:
-            return folder
-    print("  exporting the two checkpoints, once", flush=True)
-    return export_bundle([found.baseline, found.custom], folders[-1], limit=ROWS)
-
-
-def _key(folder: Path) -> str:
-    return read_json(folder / "run.json")["key"]
-
-
-def _keys(bundle: Path) -> list[str] | None:
-    """Keys of the runs whose models a bundle holds; None where there is no whole one."""
     from toxres.serving.manifest import read_manifest
 
+    out = setting.build / "bench" / "bundle"
+    made_of = out.with_name("bundle.json")
+    wanted = {path.name: sha256(path / "run.json") for path in (found.baseline, found.custom)}
+    wanted |= {name: sha256(ROOT / "toxres" / "serving" / f"{name}.py") for name in EXPORTING}
     try:
-        return sorted(_key(bundle / "models" / name) for name in read_manifest(bundle)["models"])
-    except (InputError, OSError):
-        return None
+        if read_json(made_of) == wanted and read_manifest(out):
+            return out
+    except (OSError, ValueError):
+        pass
+    print("  exporting the two checkpoints, once", flush=True)
+    export_bundle([found.baseline, found.custom], out, limit=ROWS)
+    write_json(made_of, wanted)
+    return out
 
 
 def comments(count: int | None = None, split: str = "validation") -> Comments:
