@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from toxres.plots.style import BLUE, FAINT, INK, MUTED, ORANGE, ORIGIN_SIZE, STYLE, bare, titled
+from toxres.plots.style import BLUE, FAINT, INK, MUTED, ORANGE, ORIGIN_SIZE, STYLE, bare, titled, wrapped
 
 ROW_INCHES = 0.3
 
@@ -23,23 +23,30 @@ def bench_panels(results: Mapping[str, Mapping], order: Sequence[str] = (), *, o
     rows = paired(results, order)
     with plt.rc_context(STYLE):
         fig, (left, right) = plt.subplots(
-            1, 2, figsize=(11.5, 1.6 + ROW_INCHES * max(1, len(rows))), sharey=True, layout="constrained",
+            1, 2, figsize=(11.5, 2.2 + ROW_INCHES * max(6, len(rows))), sharey=True, layout="constrained",
             width_ratios=(3, 2),
         )  # fmt: skip
     ratio_plot(rows, left)
     memory_plot(rows, right)
-    fig.suptitle(origin, x=0.008, ha="left", fontsize=ORIGIN_SIZE, color=MUTED)
+    lines = wrapped(origin, 11.0, ORIGIN_SIZE)
+    fig.suptitle("\n".join(lines), x=0.008, ha="left", fontsize=ORIGIN_SIZE, color=MUTED)
     return fig
 
 
 def paired(results: Mapping[str, Mapping], order: Sequence[str] = ()) -> list[Mapping]:
-    """The measurements that have an alternative, in the order of the benchmarks."""
+    """The measurements that have an alternative, in the order of the benchmarks; not those that have to reach a value
+    of their own, such as the seconds of an import, whose ratio says little."""
     names = [*(name for name in order if name in results), *(name for name in results if name not in order)]
-    return [each for name in names for each in results[name]["measurements"] if each["ratio"] is not None]
+    return [each for name in names for each in results[name]["measurements"] if _is_ratio(each)]
+
+
+def _is_ratio(each: Mapping) -> bool:
+    return each["ratio"] is not None and (each["target"] is None or each["target"]["of"] == "ratio")
 
 
 def ratio_plot(rows: Sequence[Mapping], ax: Axes) -> Axes:
-    """How many times better each is: median of the pairs, from the worst to the best pair; diamonds are targets.
+    """How many times better each is: median of the pairs, from the worst to the best pair; diamonds are targets, and
+    what is slower, or misses its target, is orange.
 
     Args:
         rows: Measurements, from the top.
@@ -59,13 +66,13 @@ def ratio_plot(rows: Sequence[Mapping], ax: Axes) -> Axes:
     low = min([0.9, *(row["ratio_low"] for row in rows)])
     high = max([2.0, *(row["ratio_high"] for row in rows)])
     ax.set_xlim(low / 1.15, high * 1.7)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: times(value)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yticks(range(len(rows)), [row["name"] for row in rows], fontsize=9)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel("times better than the alternative (log scale)")
     bare(ax, grid="x")
-    return titled(ax, "Speed", "dot: median pair, bar: worst to best pair, diamond: target; orange: slower or below it")
+    return titled(ax, "Speed", "median pair, worst to best pair; diamond: target")
 
 
 def memory_plot(rows: Sequence[Mapping], ax: Axes) -> Axes:
@@ -87,7 +94,7 @@ def memory_plot(rows: Sequence[Mapping], ax: Axes) -> Axes:
     ax.set_xlim(left=0)
     ax.set_xlabel("MiB")
     ax.tick_params(axis="y", labelleft=False)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05 - 0.6 / max(4, len(rows))), ncols=2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -1.9 / max(4, len(rows))), ncols=2, frameon=False)
     bare(ax, grid="x")
     return titled(ax, "Peak memory", "of the process that does the work")
 
