@@ -38,11 +38,13 @@ def summary(folder: str | Path, source: str, preset: str) -> str:
     table = compare_table({name: scored.evaluation for name, scored in scores.items()}, title=title)
     said = {name: caution(checkpoint.run, source, "test", "") for name, checkpoint in checkpoints.items()}
     cautions = [f"{name}: {why}" for name, why in said.items() if why]
-    last = list(shown.values())[-2:]
+    pair = [shown[name] for name in ("baseline", "custom") if name in shown]
     steps = ["next: .venv/bin/jupyter lab notebooks                     play with what you have just read"]
-    if len(last) == 2:
-        steps.append(f"      .venv/bin/toxres compare {' '.join(last)} --source {source}")
-    steps.append(f"      .venv/bin/toxres score YOUR.csv --checkpoint {last[-1]} --out scores.csv")
+    if len(pair) == 2:
+        steps.append("      make app                                              both models as a page and an API")
+        steps.append(f"      .venv/bin/toxres compare {' '.join(pair)} --source {source}")
+    scorer = pair[-1] if pair else list(shown.values())[-1]
+    steps.append(f"      .venv/bin/toxres score YOUR.csv --checkpoint {scorer} --out scores.csv")
     if source == "synthetic":
         steps.append(
             "      real comments: put Kaggle's files into data/raw/jigsaw or set TOXRES_DATA_DIR, and make run"

@@ -8,6 +8,7 @@ from toxres.errors import InputError
 
 MODULES = {
     "startup": "toxres.bench.startup",
+    "scoring": "toxres.bench.scoring",
     "service": "toxres.bench.service",
     "training": "toxres.bench.training",
     "explain": "toxres.bench.explain",
