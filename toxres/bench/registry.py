@@ -14,6 +14,7 @@ MODULES = {
     "explain": "toxres.bench.explain",
     "texts": "toxres.bench.texts",
     "ulmfit": "toxres.bench.ulmfit",
+    "floor": "toxres.bench.floor",
 }
 """By name, the module that has its `BENCHMARK`."""
 
