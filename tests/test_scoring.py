@@ -8,10 +8,14 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.bundles import exported
+from helpers.training import trained
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toxres import scoring
+from toxres.checkpoint import load_checkpoint
+from toxres.cli import main
 from toxres.errors import InputError
 from toxres.labels import LABELS
 from toxres.scoring import score
@@ -263,3 +267,15 @@ def test_any_text_survives_csv_and_json_lines(tmp_path, texts, chunk):
         source, out = write(tmp_path / name, texts), tmp_path / "out.jsonl"
         assert score(source, Listens(), out, chunk=chunk, replace=True) == len(texts)
         assert sorted(seen) == sorted(set(texts))
+
+
+def test_a_bundle_reads_long_comments_to_their_end_unless_cut(tmp_path):
+    long = " ".join(["the museum is old"] * 40 + ["you crap idiot"] * 10)
+    given, checkpoint = write(tmp_path / "in.jsonl", ["no", long, "crap"]), load_checkpoint(trained("custom"))
+    for more in ([], ["--cut"]):
+        out = str(tmp_path / f"out{len(more)}.jsonl")
+        words = ["score", str(given), "--checkpoint", str(exported("custom", "tfidf")), "--model", "custom"]
+        assert main([*words, "--out", out, *more]) == 0
+    whole, cut = (read(tmp_path / f"out{n}.jsonl")[list(LABELS)].to_numpy() for n in (0, 1))
+    np.testing.assert_allclose(cut, checkpoint.predict_proba(["no", long, "crap"]), atol=1e-4)
+    assert (whole[1] > cut[1]).any() and (whole[[0, 2]] == cut[[0, 2]]).all()

@@ -178,6 +178,9 @@ def _score(commands) -> None:
     groups.add_argument("--group-column", metavar="NAME", help="for a router: column of the groups; group")
     parser.add_argument("--calibrated", action="store_true", help="recalibrated probabilities")
     parser.add_argument(
+        "--cut", action="store_true", help="for a bundle: read long comments as far as checkpoints do, not to their end"
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="a bad row is an error; else it is listed in OUT.rejected.jsonl"
     )
     again = parser.add_mutually_exclusive_group()

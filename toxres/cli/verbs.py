@@ -274,7 +274,14 @@ def score(options: argparse.Namespace) -> None:
 
     done = score_file(
         options.input,
-        Asked(options.checkpoint, options.model, options.calibrated, options.group, options.group_column),
+        Asked(
+            options.checkpoint,
+            options.model,
+            options.calibrated,
+            options.group,
+            options.group_column,
+            whole=not options.cut,
+        ),
         options.out,
         text_column=options.text_column,
         strict=options.strict,

@@ -1,6 +1,7 @@
 """What scores the comments of a file: opened, with the groups it asks for and what tells its version."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -34,6 +35,8 @@ class Asked(NamedTuple):
         calibrated: Whether probabilities are recalibrated.
         group: For a router: the group of all comments.
         group_column: For a router: name of the column with each comment's group.
+        whole: For a bundle: long texts are read to their end, in windows; else, as checkpoints do, only as far as
+            training did.
     """
 
     checkpoint: "Scorer | Router | str | Path"
@@ -41,6 +44,7 @@ class Asked(NamedTuple):
     calibrated: bool = False
     group: str | None = None
     group_column: str | None = None
+    whole: bool = True
 
 
 class Opened(NamedTuple):
@@ -70,7 +74,7 @@ def open_scorer(asked: Asked) -> Opened:
     from toxres.router import GROUP_COLUMN, Router
 
     named = isinstance(asked.checkpoint, str | Path)
-    model = _open(asked.checkpoint, asked.model) if named else asked.checkpoint
+    model = _open(asked.checkpoint, asked.model, asked.whole) if named else asked.checkpoint
     labels, version = tuple(getattr(model, "labels", LABELS)), _version(model)
     if not isinstance(model, Router):
         if asked.group is not None or asked.group_column is not None:
@@ -130,20 +134,28 @@ def predict_sorted(
     return probs
 
 
-def _open(path: str | Path, name: str | None) -> "Scorer | Router":
-    """The checkpoint, router, or model of a bundle in a folder."""
+def _open(path: str | Path, name: str | None, whole: bool) -> "Scorer | Router":
+    """The checkpoint, router, or model of a bundle in a folder.
+
+    A bundle's model runs a batch on each core, or on as many as `OMP_NUM_THREADS` says.
+    """
     from toxres.router import open_model
     from toxres.serving.bundle import is_bundle, load_bundle
+    from toxres.serving.engines import cores
+    from toxres.serving.manifest import read_manifest
 
     if not is_bundle(path):
         if name is not None:
             raise InputError(f"--model: {path} is no bundle of several models; leave it out")
         return open_model(path)
-    models = load_bundle(path).models
+    models = list(read_manifest(Path(path))["models"])
     if name not in models and (name is not None or len(models) > 1):
         said = "holds several models; name one" if name is None else f"holds no model {name!r}; name another"
         raise InputError(f"{path}: {said} with --model: {', '.join(models)}")
-    return next(iter(models.values())) if name is None else models[name]
+    name = models[0] if name is None else name
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    streams = min(int(wanted), cores()) if wanted.isdecimal() and int(wanted) else cores()
+    return load_bundle(path, threads=1, only=name, streams=streams, whole=whole).models[name]
 
 
 def _version(model: "Scorer | Router") -> str:
@@ -154,5 +166,5 @@ def _version(model: "Scorer | Router") -> str:
         known = [(file.relative_to(path).as_posix(), sha256(file)) for file in files]
     if known is None:
         known = f"{type(model).__module__}.{type(model).__qualname__}"
-    computes = [getattr(model, name, None) for name in ("runtime", "precision")]
+    computes = [getattr(model, name, None) for name in ("runtime", "precision", "whole")]
     return hashlib.sha256(repr([known, computes]).encode()).hexdigest()[:16]

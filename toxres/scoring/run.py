@@ -64,6 +64,7 @@ def score(
     group: str | None = None,
     group_column: str | None = None,
     model: str | None = None,
+    whole: bool = True,
     on_chunk: Callable[[int], None] | None = None,
     **options,
 ) -> int:
@@ -83,13 +84,14 @@ def score(
         group: For a router: the group of all comments.
         group_column: For a router: name of the column with each comment's group; "group" where neither is given.
         model: For a bundle of several models: the name of the one that scores.
+        whole: For a bundle: read long texts to their end; else, as checkpoints do, only as far as training did.
         on_chunk: Called with the number of comments scored so far.
         **options: See `score_file`.
 
     Raises:
         InputError, RunError: As `score_file`.
     """
-    asked = Asked(checkpoint, model, calibrated, group, group_column)
+    asked = Asked(checkpoint, model, calibrated, group, group_column, whole)
     return score_file(source, asked, out, text_column=text_column, on_chunk=on_chunk, **options).comments
 
 
