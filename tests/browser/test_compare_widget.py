@@ -197,3 +197,7 @@ def test_in_voila(chromium, notebook, tmp_path):
         page.goto(address, wait_until="domcontentloaded")
         page.locator(".tc-root").wait_for()
         compare_and_export(page, shots)
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.screenshot(path=shots / "voila-phone.png", full_page=True)
+        assert faults(page) == []
+        assert page.evaluate("document.querySelector('.tc-root').scrollWidth <= innerWidth"), "nothing is cut off"
