@@ -1,11 +1,19 @@
 """Micro-batching: order, buckets, bounds, errors, and an end that finishes what was begun."""
 
 import asyncio
+import random
 import threading
 
+import numpy as np
 import pytest
 
-from toxres.serving.batching import Batcher, Overloaded
+from toxres.serving.batching import Batcher, Overloaded, choose
+from toxres.serving.metrics import Metrics
+from toxres.serving.models import WindowScores
+from toxres.serving.predictor import Predictions
+from toxres.serving.reading import Reading, Window
+from toxres.serving.scorer import Scorer
+from toxres.serving.settings import Limits
 
 
 class Recorder:
@@ -40,7 +48,7 @@ async def held(batcher, recorder):
     """Let the model be at work on something, so that what comes next waits."""
     recorder.go.clear()
     first = asyncio.ensure_future(batcher.submit([("first", 8)]))
-    while batcher._buckets[0] or not batcher.waiting:
+    while any(batcher._buckets.values()) or not batcher.waiting:
         await asyncio.sleep(0.001)
     return first
 
@@ -154,3 +162,70 @@ def test_closing_finishes_what_was_accepted(recorder):
 
     assert asyncio.run(ask()) == [["<first>"], *([f"<{number}>"] for number in range(5))]
     assert not batcher.alive
+
+
+@pytest.mark.parametrize(
+    ("counts", "first", "expected"),
+    [
+        ({32: 3}, 32, {32: 3}),
+        ({32: 2, 48: 2}, 32, {32: 2, 48: 2}),  # 32 tokens of padding cost less than another batch
+        ({32: 3, 48: 2}, 32, {32: 3}),  # 48 don't
+        ({32: 3, 48: 2}, 48, {48: 2}),
+        ({32: 2, 48: 2}, 48, {32: 2, 48: 2}),
+        ({16: 1, 32: 1, 48: 1, 64: 1}, 32, {32: 1, 16: 1, 48: 1}),  # the nearest, as long as there is one
+        ({16: 1, 512: 1}, 16, {16: 1}),
+        ({32: 90}, 32, {32: 32}),  # 1,024 tokens
+        ({32: 31, 48: 1}, 48, {48: 1}),
+        ({512: 1, 496: 9}, 512, {512: 1, 496: 1}),  # no room for more
+        ({4_096: 2}, 4_096, {4_096: 1}),  # longer than a batch, but somebody waits for it
+    ],
+)
+def test_a_batch_takes_other_widths_while_padding_costs_less_than_another_batch(counts, first, expected):
+    assert choose(counts, first, 1_024) == expected
+
+
+def test_a_chosen_batch_holds_the_first_and_never_too_much():
+    generator = random.Random(0)
+    for _ in range(300):
+        counts = {16 * generator.randint(1, 8): generator.randint(1, 40) for _ in range(generator.randint(1, 9))}
+        first = generator.choice(list(counts))
+        found = choose(counts, first, 1_024)
+        assert found[first] >= 1 and max(found) * sum(found.values()) <= 1_024
+        assert all(0 < count <= counts[width] for width, count in found.items())
+
+
+@pytest.mark.parametrize(("other", "reads"), [("{}", 1), ('{"max_length": 4}', 2), (None, 2)])
+def test_models_that_read_alike_read_once(tmp_path, other, reads):
+    count = 0
+
+    class Model:
+        has_attention, whole = False, True
+
+        def __init__(self, name, settings):
+            self.name, self.path = name, tmp_path / name
+            self.path.mkdir()
+            if settings is not None:
+                (self.path / "tokenizer.json").write_text("{}")
+                (self.path / "reading.json").write_text(settings)
+
+        def read(self, texts):
+            nonlocal count
+            count += 1
+            return [Reading(text, (Window(text, np.zeros(3, dtype=np.int64), 3),)) for text in texts]
+
+        def score(self, windows):
+            return [WindowScores(np.full(2, len(window.text), dtype=np.float32), None) for window in windows]
+
+        def combine(self, readings, parts):
+            logits = np.stack([scores[0].logits for scores in parts])
+            return Predictions(
+                logits, logits, logits, logits > 0, np.ones(len(parts)), np.zeros_like(logits, dtype=int)
+            )
+
+    scorer = Scorer([Model("a", "{}"), Model("b", other)], Limits(), Metrics())
+    try:
+        found = asyncio.run(scorer.score(["one", "seven"]))
+    finally:
+        scorer.close()
+    assert count == reads
+    assert [[each.logits.tolist() for each in found[name]] for name in "ab"] == [[[3, 3], [5, 5]]] * 2

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from toxres.files import sha256
 from toxres.serving.batching import Batcher, Overloaded
 from toxres.serving.metrics import Metrics
 from toxres.serving.models import WindowScores
 from toxres.serving.predictor import Predictor
-from toxres.serving.reading import Reading, Window
+from toxres.serving.reading import SETTINGS, TOKENIZER, Reading, Window
 from toxres.serving.settings import Limits
 
 INLINE = 2_000
@@ -77,6 +78,7 @@ class Scorer:
     def __init__(self, models: Sequence[Predictor], limits: Limits, metrics: Metrics) -> None:
         self.models: Mapping[str, Predictor] = {model.name: model for model in models}
         self.limits = limits
+        self._readers = {name: _reader(model) for name, model in self.models.items()}
         self._pool = ThreadPoolExecutor(2, "toxres-texts")
         self._batchers = {name: self._batcher(model, metrics) for name, model in self.models.items()}
         for name, batcher in self._batchers.items():
@@ -106,7 +108,9 @@ class Scorer:
         names = list(self.models if names is None else names)
 
         def read() -> dict[str, list[Reading]]:
-            return {name: self.models[name].read(texts) for name in names}
+            found = {self._readers[name]: name for name in names}
+            found = {reader: self.models[name].read(texts) for reader, name in found.items()}
+            return {name: found[self._readers[name]] for name in names}
 
         readings = await self.aside(read, sum(map(len, texts)))
         answers = await self.run({name: [each for one in readings[name] for each in one.windows] for name in names})
@@ -163,6 +167,14 @@ class Scorer:
             on_batch=told,
             name=model.name,
         )
+
+
+def _reader(model: Predictor) -> str:
+    """The same of models that read any text alike, so that it is read once for all of them."""
+    files = [model.path / name for name in (TOKENIZER, SETTINGS)]
+    if not all(file.is_file() for file in files):
+        return model.name
+    return " ".join([*map(sha256, files), str(model.whole)])
 
 
 def _scored(model: Predictor, readings: Sequence[Reading], parts: Sequence[Sequence[WindowScores]]) -> list[Scored]:
