@@ -128,6 +128,7 @@ def test_each_process_has_its_own_dropout():
     assert len({tuple(row) for row in drawn}) == 3
 
 
+@pytest.mark.stress
 def test_accelerate_in_two_stages(tmp_path):
     script = tmp_path / "two_stages.py"
     script.write_text(TWO_STAGES)

@@ -226,6 +226,7 @@ def test_the_runs_in_their_order():
     assert {cell.arm.name for cell in first} == {"baseline", "baseline_adapted"}
 
 
+@pytest.mark.stress
 def test_from_end_to_end_on_synthetic_comments(small, place, tmp_path, monkeypatch):
     monkeypatch.setenv("TOXRES_FIGURES", str(tmp_path))
     chosen = smoke(place)
