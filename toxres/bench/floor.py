@@ -4,6 +4,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -184,7 +185,7 @@ def run(setting: Setting) -> Result:
 
     found = subjects(setting)
     bundle = str(served_bundle(setting, found))
-    precision = read_manifest(bundle)["models"]["custom"]["precision"]
+    precision = read_manifest(Path(bundle))["models"]["custom"]["precision"]
     config = load_checkpoint(found.custom).model.encoder.config
     shape = (config.hidden_size, config.intermediate_size, config.num_hidden_layers)
     rates = _best(Side(f"{__name__}:prepare_rates", threads=1), setting)

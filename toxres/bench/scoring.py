@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -22,11 +23,18 @@ TARGET = 5.0
 """Times faster than torch on padded batches, on real lengths."""
 
 
-def prepare(bundle: str, model: str, threads: int, names: Sequence[str]) -> Callable[[], Sample]:
-    """The scorer of `toxres score BUNDLE --cut`: one stream a core, batches of similar length."""
+def prepare(
+    bundle: str, model: str, threads: int, names: Sequence[str], precision: str | None = None
+) -> Callable[[], Sample]:
+    """The scorer of `toxres score --cut`: a batch on each core, of similar lengths; in another precision if asked."""
     from toxres.serving import load_bundle
+    from toxres.serving.manifest import read_manifest
+    from toxres.serving.models import open_model
 
     predictor = load_bundle(bundle, threads=1, only=model, streams=threads, whole=False).models[model]
+    if precision is not None:
+        entry = read_manifest(Path(bundle))["models"][model] | {"precision": precision}
+        predictor._model = open_model(predictor.path, entry, 1, threads)
     return _timed(predictor.predict_proba, _texts(names))
 
 
@@ -119,6 +127,7 @@ def run(setting: Setting) -> Result:
             "ours": side("prepare", ours, sizes),
             "padded": side("prepare_padded", theirs, sizes),
             "pipeline": side("prepare_pipeline", theirs, ["real"]),
+            "fp32": side("prepare", ours | {"precision": "fp32"}, ["real"]),
         },
         min(setting.repeats, 3),
     )
@@ -134,12 +143,13 @@ def run(setting: Setting) -> Result:
     )  # fmt: skip
     from toxres.serving.manifest import read_manifest
 
-    entry = read_manifest(bundle)["models"]["custom"]
+    entry = read_manifest(Path(bundle))["models"]["custom"]
     note = f"ours: {entry['runtime']} {entry['precision']}, chosen by the export's own measurement"
     return Result(
         [*measured, piped],
         headline={"score_speedup": measured[0].ratio, "score_max_abs_diff": equality["max_abs_difference"]},
         notes=[note, *filter(None, [found.note])],
+        details={"rate_without_bf16": 1 / compare("", runs["ours"], runs["fp32"], "real").ratio},
         preset=found.preset,
         sources=comments(1).sources,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from toxres.bench.cost import cost_section
 from toxres.bench.registry import MODULES
 
 NOTHING = "Nothing has been measured yet; `make bench` does."
@@ -43,6 +44,7 @@ def bench_section(results: Mapping[str, Mapping], headline: Mapping[str, object]
         if each["alternative"]
     )
     parts = [in_short(headline), "\n".join(lines), _machines(results)]
+    parts.append(cost_section(results, headline))
     if alternatives:
         parts[1:1] = [FIGURE]
         parts.insert(3, "The alternatives: " + "; ".join(alternatives) + ".")
