@@ -85,6 +85,6 @@ def cost_section(results: Mapping[str, Mapping], headline: Mapping[str, object])
     prices = ", ".join(f"{machine.name} {machine.dollars:g}" for machine in MACHINES)
     return "\n".join(lines) + (
         "\n\nAll but the first row are estimates: the rate of a core here, two hardware threads taken for one core, "
-        f"and {share:.0%} of the rate (measured here, in float32) where a processor has no bfloat16 matrices. Prices an "
-        f"hour on demand, as assumed: {prices}."
+        f"and {share:.0%} of the rate (measured here, in float32) where a processor has no bfloat16 matrices. "
+        f"Prices an hour on demand, as assumed: {prices}."
     )
