@@ -138,7 +138,7 @@ def test_a_chunk_of_long_texts_ends_early(tmp_path, monkeypatch):
 def test_rejected_rows_of_standard_input_are_said(tmp_path, monkeypatch, capsys):
     lines = b"fine\n" + b"\xff\n" * 30 + b"last\n"
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
-    monkeypatch.setattr("toxres.scoring.models._open", lambda path, name: Lengths())
+    monkeypatch.setattr("toxres.scoring.models._open", lambda *_: Lengths())
     assert main(["score", "-", "--checkpoint", "x", "--out", "-"]) == 0
     printed = capsys.readouterr()
     assert pd.read_csv(io.StringIO(printed.out))["row"].tolist() == [1, 32]

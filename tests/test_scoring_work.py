@@ -240,7 +240,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_room(rows, tmp_pa
 
 
 def test_a_full_disk_is_one_line_and_exit_code_1(rows, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("toxres.scoring.models._open", lambda path, name: Fussy(tmp_path / "log"))
+    monkeypatch.setattr("toxres.scoring.models._open", lambda *_: Fussy(tmp_path / "log"))
     command = ["score", str(rows), "--checkpoint", "x", "--out", str(tmp_path / "out.csv"), "--chunk", "20"]
     with quota(5_000):
         assert main(command) == 1
