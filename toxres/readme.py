@@ -20,6 +20,8 @@ from toxres.results import read_headline
 README = ROOT / "README.md"
 PUBLISHED = ROOT / "data" / "results" / "published.json"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+COST_BEGIN, COST_END = "<!-- cost:begin -->", "<!-- cost:end -->"
+PAPER_COST = ROOT / "data" / "results" / "paper_cost.json"
 SPEED_BEGIN, SPEED_END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 TITLES = {
@@ -231,9 +233,17 @@ def with_results(text: str, section: str, begin: str = BEGIN, end: str = END) ->
 
 
 def up_to_date(text: str) -> str:
-    """The README's text with what is recorded now: results, and how fast it is."""
+    """The README's text with what is recorded now: results, how fast it is, and what `paper` costs."""
     text = with_results(text, generated())
-    return with_results(text, bench_section(read_results(), read_headline()), SPEED_BEGIN, SPEED_END)
+    text = with_results(text, bench_section(read_results(), read_headline()), SPEED_BEGIN, SPEED_END)
+    return with_results(text, cost_section(), COST_BEGIN, COST_END)
+
+
+def cost_section() -> str:
+    """What the preset `paper` costs on common GPUs."""
+    from toxres.training.cost_told import section
+
+    return section(read_json(PAPER_COST))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
