@@ -14,7 +14,18 @@ from toxres.bench.shown import bench_section
 from toxres.cli import build_parser
 from toxres.errors import InputError
 from toxres.files import ROOT, read_json
-from toxres.readme import BEGIN, END, NOTHING, SPEED_BEGIN, SPEED_END, main, results_section, with_results
+from toxres.readme import (
+    BEGIN,
+    END,
+    NOTHING,
+    SCALE_BEGIN,
+    SCALE_END,
+    SPEED_BEGIN,
+    SPEED_END,
+    main,
+    results_section,
+    with_results,
+)
 from toxres.results import read_headline
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -105,7 +116,7 @@ def test_only_the_part_between_the_markers_changes():
 
 
 def test_each_part_has_its_own_markers():
-    text = f"{BEGIN}\n{END}\n{SPEED_BEGIN}\n{SPEED_END}\n"
+    text = f"{BEGIN}\n{END}\n{SPEED_BEGIN}\n{SPEED_END}\n{SCALE_BEGIN}\n{SCALE_END}\n"
     shown = readme.up_to_date(text)
     assert shown.index(SPEED_BEGIN) > shown.index(END)
     assert bench_section(read_results(), read_headline()) in shown.partition(SPEED_BEGIN)[2]
@@ -121,7 +132,7 @@ def test_lost_markers_are_named(text):
 
 def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
     path = tmp_path / "README.md"
-    path.write_text(f"{BEGIN}\n{END}\n{SPEED_BEGIN}\n{SPEED_END}\n")
+    path.write_text(f"{BEGIN}\n{END}\n{SPEED_BEGIN}\n{SPEED_END}\n{SCALE_BEGIN}\n{SCALE_END}\n")
     monkeypatch.setattr(readme, "README", path)
     monkeypatch.setattr(readme, "read_headline", lambda: FIGURES)
     assert main(["--check"]) == 1 and "run python -m toxres.readme" in capsys.readouterr().err

@@ -13,15 +13,14 @@ from toxres import findings
 from toxres.bench.results import read_results
 from toxres.bench.shown import bench_section
 from toxres.errors import InputError
-from toxres.experiments import told
+from toxres.experiments import scale_told, told
 from toxres.files import ROOT, read_json, write_text
 from toxres.results import read_headline
 
 README = ROOT / "README.md"
 PUBLISHED = ROOT / "data" / "results" / "published.json"
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-COST_BEGIN, COST_END = "<!-- cost:begin -->", "<!-- cost:end -->"
-PAPER_COST = ROOT / "data" / "results" / "paper_cost.json"
+SCALE_BEGIN, SCALE_END = "<!-- scale:begin -->", "<!-- scale:end -->"
 SPEED_BEGIN, SPEED_END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 TITLES = {
@@ -233,17 +232,10 @@ def with_results(text: str, section: str, begin: str = BEGIN, end: str = END) ->
 
 
 def up_to_date(text: str) -> str:
-    """The README's text with what is recorded now: results, how fast it is, and what `paper` costs."""
+    """The README's text with what is recorded now: results, how fast it is, and training at scale."""
     text = with_results(text, generated())
     text = with_results(text, bench_section(read_results(), read_headline()), SPEED_BEGIN, SPEED_END)
-    return with_results(text, cost_section(), COST_BEGIN, COST_END)
-
-
-def cost_section() -> str:
-    """What the preset `paper` costs on common GPUs."""
-    from toxres.training.cost_told import section
-
-    return section(read_json(PAPER_COST))
+    return with_results(text, scale_told.section(), SCALE_BEGIN, SCALE_END)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
