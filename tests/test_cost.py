@@ -51,7 +51,7 @@ def test_counted_operations_are_those_of_the_formula(small):
 
 
 def test_a_preset_takes_all_its_steps(small):
-    found = estimate(CUSTOM, small, rows=1_000, lengths=[10, 20, 128] * 50)
+    found = estimate(CUSTOM, small, rows=1_000, lengths=[10, 20, 40] * 50)
     assert (found["train_rows"], found["validation_rows"], found["steps"]) == (900, 100, 3 * 57)
     full, real = found["flops"]["128 tokens each"], found["flops"]["as long as they are"]
     assert full["total"] == 3 * (900 * full["step"] + 100 * full["forward"])

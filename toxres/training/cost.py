@@ -75,7 +75,7 @@ def encoder_config(name: str) -> PreTrainedConfig:
     try:
         from toxres.models.encoders import minilm_path
 
-        return AutoConfig.from_pretrained(minilm_path() if name == "minilm" else name)
+        return AutoConfig.from_pretrained(minilm_path() if name == "minilm" else name, local_files_only=True)
     except Exception as error:
         raise InputError(f"encoder {name!r}: its configuration is not at hand; name minilm or a folder") from error
 
