@@ -18,8 +18,8 @@ SCRIPT = """
 import sys
 from helpers.scorers import Fussy
 from toxres.scoring import score
-source, out, log, seconds, chunk = sys.argv[1:]
-score(source, Fussy(log, float(seconds)), out, chunk=int(chunk))
+source, out, log, seconds, chunk, engine = sys.argv[1:]
+score(source, Fussy(log, float(seconds)), out, chunk=int(chunk), engine=engine)
 """
 
 
@@ -60,10 +60,10 @@ def hard_rows(path: Path, count: int) -> Path:
     return path
 
 
-def start(source: Path, out: Path, log: Path, seconds: float, chunk: int) -> subprocess.Popen:
+def start(source: Path, out: Path, log: Path, seconds: float, chunk: int, engine: str = "local") -> subprocess.Popen:
     """A process that scores a file."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    words = [sys.executable, "-c", SCRIPT, str(source), str(out), str(log), str(seconds), str(chunk)]
+    words = [sys.executable, "-c", SCRIPT, str(source), str(out), str(log), str(seconds), str(chunk), engine]
     return subprocess.Popen(words, env=os.environ | {"PYTHONPATH": paths}, stderr=subprocess.PIPE)
 
 

@@ -9,7 +9,9 @@ import contextlib
 import logging
 import os
 import pickle
+import secrets
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +25,9 @@ from toxres.scoring.models import Asked, open_scorer, predict_sorted
 
 STORE_BYTES = 512 << 20
 """Shared memory of a cluster that is started here: chunks on their way."""
+
+START_SECONDS = 120
+"""How long a cluster that is started here may take to start."""
 
 _INSTALL = "--engine ray: Ray is not installed; run pip install 'toxres[ray]', or leave --engine out"
 
@@ -74,7 +79,6 @@ def _dataset(ray, plan: Plan, asked: Asked, done: int, workers: int):
     """A data set of one row a chunk, scored."""
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasource, ReadTask
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     class Chunks(Datasource):
         def estimate_inmemory_data_size(self) -> int | None:
@@ -84,10 +88,8 @@ def _dataset(ray, plan: Plan, asked: Asked, done: int, workers: int):
             metadata = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
             return [ReadTask(lambda: _read(plan, done), metadata)]
 
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.data.read_datasource(
-        Chunks(), override_num_blocks=1, ray_remote_args={"scheduling_strategy": here}
-    ).map_batches(
+    here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
+    return ray.data.read_datasource(Chunks(), override_num_blocks=1, label_selector=here).map_batches(
         _Worker,
         batch_size=1,
         batch_format="pyarrow",
@@ -145,11 +147,14 @@ def _cluster(ray, workers: int, address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is not None:
+        host, _, port = address.rpartition(":")
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+            if host and port.isdecimal():  # Ray itself would try for many minutes
+                socket.create_connection((host.rpartition("/")[2], int(port)), timeout=10).close()
+            ray.init(address=address, **quiet)
+        except (OSError, RuntimeError, ValueError) as error:
             raise RunError(f"--ray-address {address}: no cluster answers ({_first_line(error)})") from None
         try:
             yield
@@ -157,17 +162,76 @@ def _cluster(ray, workers: int, address: str | None) -> Iterator[None]:
             ray.shutdown()
         return
     folder = tempfile.mkdtemp(prefix="toxres-ray-")  # sockets are made in it, so that its name has to be short
-    path = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    wanted = {
+        "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
+        "RAY_BACKEND_LOG_LEVEL": "fatal",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_agent_register_timeout_ms": f"{START_SECONDS}000",
+        "RAY_raylet_start_wait_time_s": f"{START_SECONDS}",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
-        ray.init(num_cpus=workers + 1, object_store_memory=STORE_BYTES, _temp_dir=folder, **quiet)
+        with _ports_chosen(), _silent():
+            ray.init(
+                num_cpus=workers + 1,
+                object_store_memory=STORE_BYTES,
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=folder,
+                **quiet,
+            )
         yield
     finally:
         ray.shutdown()
-        os.environ.pop("PYTHONPATH")
-        if path is not None:
-            os.environ["PYTHONPATH"] = path
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _ports_chosen() -> Iterator[None]:
+    """Choose the ports of Ray's agents before they start.
+
+    Otherwise they choose, and Ray 2.60 gives up if it does not hear of it within 15 seconds, which a busy machine takes
+    to start them (https://github.com/ray-project/ray/issues/65983).
+    """
+    from ray._private import parameter
+
+    usual = parameter.RayParams
+    names = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in names]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        ports = [each.getsockname()[1] for each in sockets]
+
+    class Params(usual):
+        def __init__(self, *arguments, **options) -> None:
+            super().__init__(*arguments, **options)
+            vars(self).update(zip(names, ports, strict=True))
+
+    parameter.RayParams = Params
+    try:
+        yield
+    finally:
+        parameter.RayParams = usual
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing is written to standard error, not even by compiled code: Ray tells there how it was told to log."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextlib.contextmanager
