@@ -164,6 +164,12 @@ def policies(draw):
     )
 
 
+def test_line_ends_of_all_kinds_survive_a_policys_file():
+    for mark in ("\n", "\r", "\x85", "\u2028", "\u2029", " \x85 ü"):
+        policy = Policy("mine", {"toxic": 1}, wrong_decisions=0.1, description=f"a{mark}b")
+        assert parse_policy(policy.to_yaml()) == policy
+
+
 @given(policies())
 @settings(max_examples=60, deadline=None)
 def test_any_policy_survives_its_file_and_keeps_its_hash(policy):

@@ -163,7 +163,11 @@ class Policy:
         """The policy as a file that `load_policy` reads."""
         import yaml
 
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+        text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+        if "\x85" not in text:
+            return text
+        # A "next line" that is written as it is would be read as a space.
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=False, width=100)
 
     def told(self) -> str:
         """What it tolerates, as a phrase."""
