@@ -108,6 +108,17 @@ def test_what_concerns_the_whole_file_is_an_error_and_nothing_is_written(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_line_without_an_end_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("toxres.data.textlines.LINE_LIMIT", 1 << 20)
+    for size, bad in (((1 << 20) - 1, False), (1 << 20, True)):
+        (tmp_path / "in.txt").write_text("fine\n" + "x" * size)
+        if bad:
+            with pytest.raises(InputError, match=r"in\.txt: line 2 does not end within 1 MiB; give each comment"):
+                score(tmp_path / "in.txt", Lengths(), tmp_path / "bad.csv")
+        else:
+            assert score(tmp_path / "in.txt", Lengths(), tmp_path / "out.csv") == 2
+
+
 def test_a_missing_text_column_is_an_error(tmp_path):
     (tmp_path / "in.csv").write_text("id,txt\n1,a\n")
     with pytest.raises(InputError, match="no column 'comment_text' or 'text'"):

@@ -16,6 +16,7 @@ from toxres.errors import InputError
 __all__ = ["FORMATS", "TEXT_COLUMNS", "Rejected", "Row", "TextFile", "read_rows", "text_format"]
 
 _BATCH = 1_024
+_BUFFER = 1 << 20
 
 
 class Row(NamedTuple):
@@ -172,7 +173,7 @@ class TextFile:
 
         number = 0
         try:
-            file = parquet.ParquetFile(self.source)
+            file = parquet.ParquetFile(self.source, buffer_size=_BUFFER)
             columns = file.schema_arrow.names
             refuse_repeated(columns, self.name)
             column = cells.text_column(columns, self._wanted, self.name)

@@ -17,6 +17,9 @@ from toxres.errors import InputError
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".txt": "text"}
 """Endings and what they mean."""
 
+LINE_LIMIT = 1 << 26
+"""Bytes of a line; what has longer ones is a file of another kind, and would fill the memory."""
+
 _PACKED = (".gz", ".zip")
 
 
@@ -68,12 +71,17 @@ class Lines:
         """The lines.
 
         Raises:
-            InputError: The archive is broken.
+            InputError: The archive is broken, or a line is longer than `LINE_LIMIT`.
         """
         number = read = 0
         try:
             with self._opened() as file:
-                for line in file:
+                while line := file.readline(LINE_LIMIT):
+                    if len(line) == LINE_LIMIT and not line.endswith(b"\n"):
+                        raise InputError(
+                            f"{self.source}: line {number + 1} does not end within {LINE_LIMIT >> 20} MiB; give each "
+                            "comment a line of its own"
+                        )
                     try:
                         text, complaint = line.decode("utf-8" if number else "utf-8-sig"), ""
                     except UnicodeDecodeError as error:

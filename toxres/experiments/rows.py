@@ -99,12 +99,14 @@ def prepare(folder: str | Path, rows: int, checkpoint: str | None) -> str:
     return str(train("custom", "synthetic", "smoke", out=Path(folder) / "smoke", progress=False))
 
 
-def measure(rows: int, checkpoint: str | None = None) -> dict:
+def measure(rows: int, checkpoint: str | None = None, model: str | None = None, *, whole: bool = True) -> dict:
     """Score so many rows, and measure.
 
     Args:
         rows: How many.
         checkpoint: A checkpoint or bundle for real comments; None takes synthetic ones and trains one.
+        model: Of a bundle of several: which one scores.
+        whole: Of a bundle: read long comments to their end.
 
     Returns:
         What was scored and by what, seconds, rows a second, the share of different texts, and the memory over rows.
@@ -117,13 +119,14 @@ def measure(rows: int, checkpoint: str | None = None) -> dict:
         with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             path = pool.submit(prepare, folder, rows, checkpoint).result()
         memory = Memory()
-        done = score_file(
-            Path(folder) / "rows.csv", Asked(path), Path(folder) / "scores.csv", progress=True, on_chunk=memory
-        )
+        asked = Asked(path, model, whole=whole)
+        done = score_file(Path(folder) / "rows.csv", asked, Path(folder) / "scores.csv", progress=True, on_chunk=memory)
         size = (Path(folder) / "rows.csv").stat().st_size
     return {
         "comments": "synthetic" if checkpoint is None else ", ".join(SOURCES),
         "checkpoint": "custom, preset smoke" if checkpoint is None else Path(checkpoint).name,
+        "model": model,
+        "whole": whole,
         "rows": done.rows,
         "input_mib": round(size / 2**20, 1),
         "distinct_share": done.distinct / done.comments,
@@ -164,13 +167,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000, metavar="N", help="1,000,000")
     parser.add_argument("--checkpoint", metavar="DIR", help="a checkpoint or bundle, for real comments")
+    parser.add_argument("--model", metavar="NAME", help="for a bundle of several models: which one scores")
+    parser.add_argument("--cut", action="store_true", help="for a bundle: read long comments as far as checkpoints do")
     parser.add_argument("--json", default=str(RESULTS), metavar="OUT.json", help="where the figures go")
     parser.add_argument("--figures", default=str(ROOT / "figures"), metavar="DIR", help="where the picture goes")
     parser.add_argument("--figure", action="store_true", help="draw the picture again, and nothing else")
     options = parser.parse_args(argv)
     if not options.figure:
         need_writable(options.json)
-        found = measure(options.rows, options.checkpoint)
+        found = measure(options.rows, options.checkpoint, options.model, whole=not options.cut)
         before = read_json(options.json) if Path(options.json).exists() else {}
         write_json(options.json, before | {"synthetic" if options.checkpoint is None else "real": found})
         mib = [sample["mib"] for sample in found["memory"]]

@@ -6,6 +6,7 @@ back in the file's order and are committed here. What a chunk holds, and with wh
 """
 
 import contextlib
+import functools
 import logging
 import os
 import pickle
@@ -14,6 +15,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,22 +167,25 @@ def _cluster(ray, workers: int, address: str | None) -> Iterator[None]:
     wanted = {
         "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
         "RAY_BACKEND_LOG_LEVEL": "fatal",
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_AUTH_TOKEN": _token(),
         "RAY_agent_register_timeout_ms": f"{START_SECONDS}000",
         "RAY_raylet_start_wait_time_s": f"{START_SECONDS}",
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
-        with _ports_chosen(), _silent():
-            ray.init(
-                num_cpus=workers + 1,
-                object_store_memory=STORE_BYTES,
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                _temp_dir=folder,
-                **quiet,
-            )
+        try:
+            with _ports_chosen(), _silent():
+                ray.init(
+                    num_cpus=workers + 1,
+                    object_store_memory=STORE_BYTES,
+                    include_dashboard=False,
+                    _node_ip_address="127.0.0.1",
+                    _temp_dir=folder,
+                    **quiet,
+                )
+        except Exception as error:  # Ray raises no narrower one where its processes do not start
+            raise RunError(f"--engine ray: no cluster could be started here ({_first_line(error)})") from error
         yield
     finally:
         ray.shutdown()
@@ -189,6 +194,12 @@ def _cluster(ray, workers: int, address: str | None) -> Iterator[None]:
             if value is not None:
                 os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def _token() -> str:
+    """What keeps others out of a cluster that is started here; Ray reads it once a process."""
+    return secrets.token_hex(32)
 
 
 @contextlib.contextmanager
@@ -239,7 +250,9 @@ def _said_when_ray_fails(ray) -> Iterator[None]:
     level = logging.getLogger("ray.data").level
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"ray\.")
+            yield
     except ray.exceptions.RayError as error:
         raise RunError(
             f"--engine ray: {_first_line(error)}; what was scored is kept: run the same command again"
