@@ -19,6 +19,7 @@ from toxres.evaluation.metrics import evaluate_probs
 from toxres.evaluation.thresholds import tune_class_thresholds, tune_thresholds
 from toxres.files import atomic_path, write_json
 from toxres.models import ToxicityModel, build_loss, loss_weights
+from toxres.models.attention import for_training
 from toxres.models.losses import counted_weights
 from toxres.models.predict import predict_logits
 from toxres.models.stack import StackModel
@@ -100,8 +101,7 @@ def fit(
     elif preset.prior_bias:
         model.set_prior(prevalence)
     if not recipe.language_model:
-        if not torch.cuda.is_available():
-            model.set_attn_implementation("eager")
+        for_training(model, model.encoder)
         freeze(model, preset)
 
     def dataset(frame):

@@ -137,7 +137,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, preset: Preset) -> torch.o
             }
             for (depth, is_matrix), parameters in groups.items()
         ],
-        fused=torch.cuda.is_available(),
+        fused=True,
     )
 
 
