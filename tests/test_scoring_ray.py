@@ -68,10 +68,7 @@ def test_a_worker_is_lost(tmp_path):
 
 
 @pytest.mark.stress
-def test_bad_input_is_said_as_by_one_process(tmp_path):
-    (tmp_path / "no.csv").write_text("id,comment_text\n1, \n")
-    with pytest.raises(InputError, match="no row of 1 is a comment; the first: row 1: field 'comment_text' is empty"):
-        score(tmp_path / "no.csv", Fussy(tmp_path / "log"), tmp_path / "no-out.csv", engine="ray", workers=1)
+def test_a_bad_row_is_said_as_by_one_process(tmp_path):
     (tmp_path / "cut.csv").write_text('id,comment_text\n1,fine\n2,"cut')
     with pytest.raises(InputError, match=r"cut.csv: row 2 \(line 3\): unexpected end of data"):
         score(tmp_path / "cut.csv", Fussy(tmp_path / "log"), tmp_path / "c.csv", engine="ray", workers=1, strict=True)

@@ -279,6 +279,6 @@ def test_killed_twice(tmp_path):
 
 
 @pytest.mark.stress
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_killed_twenty_times(tmp_path, kind):
     killed_often(tmp_path, 6_000, 20, kind, 1)

@@ -153,7 +153,7 @@ def draw(results: str | Path = RESULTS, folder: str | Path | None = None) -> Pat
         [sample["mib"] for sample in found["memory"]],
         title="Scoring a file takes the same memory from its first row to its last",
         origin=f"{found['rows']:,} synthetic comments ({found['distinct_share']:.1%} different, "
-        f"{found['input_mib']:,.0f} MiB), scored by {found['checkpoint']} at {found['rows_per_second']:,.0f} rows/s",
+        f"{found['input_mib']:,.0f} MiB), scored by {found['checkpoint']}",
     )
     path = save_figure(ax.figure, FIGURE, folder)
     plt.close(ax.figure)
