@@ -1,6 +1,7 @@
 """Training on a stream: what is held out, what a record says, and that an interrupted run goes on."""
 
 import dataclasses
+import errno
 import json
 
 import numpy as np
@@ -11,7 +12,7 @@ from helpers.training import QUICKER, comments_rows, same_weights, write_comment
 from toxres.checkpoint import load_checkpoint
 from toxres.cli import main
 from toxres.config import CUSTOM, SMOKE
-from toxres.errors import InputError
+from toxres.errors import InputError, RunError
 from toxres.files import sha256
 from toxres.tasks import TOXICITY
 from toxres.training import streamed, train
@@ -181,6 +182,19 @@ def test_rows_of_other_settings_are_read_anew_and_leftovers_removed(tmp_path):
     assert (first.sources[0]["read"], second.sources[0]["read"]) == (200, 100)
     assert sorted(path.name for path in (tmp_path / "x.stream").iterdir()) == ["lock", "rows"]
     np.testing.assert_array_equal(first.train.lengths[:3] > 0, True)
+
+
+def test_a_full_disk_is_a_failed_run_that_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, comments, labels):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source = write_comments(tmp_path / "x.csv", comments_rows(200))
+    monkeypatch.setattr(streamed.TokenWriter, "write", full)
+    with pytest.raises(
+        RunError, match=r"x\.stream: cannot be written \(No space left on device\); make room or choose"
+    ):
+        select(source, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.csv"]
 
 
 @pytest.mark.parametrize("recipe", ["tfidf", "multiview", "ulmfit"])

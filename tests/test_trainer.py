@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from helpers.training import comments_rows, save_encoder, source, trained
+from helpers.training import comments_rows, save_encoder, source, word_tokenizer
 
 from toxres.config import BASELINE_TYPES, CUSTOM, SMOKE
 from toxres.data.batching import CommentDataset
 from toxres.errors import InputError
-from toxres.models import ToxicityModel, build_loss
+from toxres.models import AwdLstmConfig, Encoder, ToxicityConfig, ToxicityModel, build_loss
 from toxres.tasks import task_of
 from toxres.training import train
 from toxres.training.trainer import build_trainer
@@ -111,11 +111,13 @@ def test_checkpointing_keeps_less():
     assert saved_bytes(True) < 0.5 * saved_bytes(False)
 
 
-def test_a_language_model_has_nothing_to_compute_again(tmp_path):
-    path = trained("ulmfit").with_name("ulmfit-0.language_model")
+def test_a_language_model_has_nothing_to_compute_again(tmp_path, monkeypatch):
+    encoder = AwdLstmConfig(vocab_size=9, hidden_size=4, lstm_size=4, num_hidden_layers=1)
+    model = ToxicityModel(ToxicityConfig(encoder=encoder, pooling="concat"))
+    monkeypatch.setattr(ToxicityModel, "from_recipe", lambda *args: Encoder(model, word_tokenizer()))
     preset = dataclasses.replace(SMOKE, gradient_checkpointing=True)
     with pytest.raises(InputError, match="gradient_checkpointing: AwdLstmModel has no layers to compute again; leave"):
-        train("ulmfit", source(), preset, 0, tmp_path / "out", language_model=path, progress=False)
+        train("custom", source(), preset, 0, tmp_path / "out", progress=False)
     assert not list(tmp_path.iterdir())
 
 

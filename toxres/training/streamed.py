@@ -20,7 +20,7 @@ from toxres.data.sources import is_beside
 from toxres.data.splits import FOLDS, OFFICIAL_FOLD, TEST_FOLD, VALIDATION_FOLD
 from toxres.data.streams import HashSet, Stream, open_stream, stream_of, text_hashes
 from toxres.data.tasks import need_two_classes, with_task
-from toxres.errors import InputError
+from toxres.errors import InputError, RunError
 from toxres.files import atomic_path, read_json, write_json
 from toxres.tasks import TOXICITY, Task
 from toxres.training.mapped import Sample, TokenWriter
@@ -97,6 +97,7 @@ def select_streamed(
 
     Raises:
         InputError: As `select_rows`, or a row is broken; nothing is left in `folder` then.
+        RunError: The rows cannot be written, as on a full disk; nothing is left of them.
     """
     if len(set(sources)) < len(sources) or not sources:
         raise InputError(f"sources {','.join(sources)!r}: name at least one source, and each only once")
@@ -113,10 +114,14 @@ def select_streamed(
                 streams.append(stream_of(decisions, DECISIONS))
             others = [open_stream(name) for name in held_out]
             bar = tqdm(unit=" comments", disable=not progress, leave=False)
-            with atomic_path(folder / _ROWS) as work, bar:
-                work.mkdir()
-                reader = _Reader(work, preset, seed, test_fold, validation_fold, task, tokenizer, bar)
-                write_json(work / _STATE, {"key": key, **reader.read(streams, others)})
+            try:
+                with atomic_path(folder / _ROWS) as work, bar:
+                    work.mkdir()
+                    reader = _Reader(work, preset, seed, test_fold, validation_fold, task, tokenizer, bar)
+                    write_json(work / _STATE, {"key": key, **reader.read(streams, others)})
+            except OSError as error:
+                reason = error.strerror or " ".join(str(error).split())
+                raise RunError(f"{folder}: cannot be written ({reason}); make room or choose another --out") from error
     return _mapped(folder / _ROWS, task)
 
 

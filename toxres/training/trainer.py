@@ -47,7 +47,7 @@ class ToxicityTrainer(Trainer):
     def get_batch_samples(self, epoch_iterator, num_batches, device):
         """The next batches, and over all processes how many targets they know; None where one batch is the step."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        if self.args.world_size == 1 and self.args.gradient_accumulation_steps == 1:
+        if not batches or (self.args.world_size == 1 and self.args.gradient_accumulation_steps == 1):
             return batches, None
         known = torch.stack([self._known(batch["labels"]) for batch in batches]).sum().to(device)
         return batches, self.accelerator.gather(known).sum()
