@@ -33,6 +33,12 @@ def test_comments_of_a_step_are_of_similar_length():
     assert np.median(spread) < 10 < np.median(np.ptp(LENGTHS[:1_000].reshape(-1, 8), axis=1))
 
 
+def test_comments_may_be_left_as_they_were_shuffled():
+    order = np.array(list(LengthGroups(LENGTHS, 8, seed=0, grouped=False)))
+    assert sorted(order) == list(range(len(LENGTHS)))
+    assert np.median(np.ptp(LENGTHS[order[:1_000]].reshape(-1, 8), axis=1)) > 60
+
+
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_few_comments(count):
     assert sorted(LengthGroups(LENGTHS[:count], 8, 0)) == list(range(count))

@@ -93,7 +93,8 @@ def open_stream(source: str, folds: int = FOLDS) -> Stream:
 
     A file or a dataset without splits of its own is cut by the hashes of its texts: fold 0 is for testing, 1 for
     validation. Where a dataset has a split `validation` or `test`, these are folds 1 and 0, and the rest is the split
-    `train`; a validation fold it does not have is cut from that. Named sources have the folds they always have.
+    `train`; a validation fold it does not have is cut from that, and further splits are not read. Named sources have
+    the folds they always have.
 
     Args:
         source: A named source, a CSV, JSON lines or Parquet file, a folder of data files, or "hub:NAME". Columns as in
@@ -147,7 +148,7 @@ def stream_of(comments: pd.DataFrame, name: str, folds: int = FOLDS) -> Stream:
 
 def _parts_tables(parts: dict[str, Part], group: str, own: frozenset[str], folds: int) -> Iterator[pd.DataFrame]:
     fixed = {"test": TEST_FOLD, "validation": VALIDATION_FOLD}
-    chosen = [*sorted(own), "train"] if own else list(parts)
+    chosen = [*sorted(own), "train"] if "train" in parts else list(parts)
     first_of_all = 1
     for split in chosen:
         first = 1

@@ -148,7 +148,7 @@ def comments_of(
     labels = {label: _fractions(table[field], name, field, first) for label, field in label_columns(table).items()}
     first_id = first if first_id is None else first_id
     ids = map(str, table["id"]) if "id" in table else (f"row-{first_id + row}" for row in range(len(texts)))
-    groups = [value or group for value in table["group"]] if "group" in table else group
+    groups = [str(value or group) for value in table["group"]] if "group" in table else group
     # Ids may stand twice, and make_comments refuses that.
     comments = make_comments(range(len(texts)), map(well_formed, texts), groups, labels, name=name, field=column)
     comments["id"] = list(ids)

@@ -21,11 +21,12 @@ class LengthGroups(Sampler[int]):
         lengths: Tokens of each of N comments.
         step: Comments of a step.
         seed: Of the order.
+        grouped: False leaves the comments as they were shuffled.
     """
 
-    def __init__(self, lengths: Sequence[int], step: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int], step: int, seed: int, grouped: bool = True) -> None:
         self.lengths = np.asarray(lengths, dtype=np.int32)
-        self.step, self.seed, self.epoch = step, seed, 0
+        self.step, self.seed, self.grouped, self.epoch = step, seed, grouped, 0
 
     def set_epoch(self, epoch: int) -> None:
         """The order of which pass over the comments is wanted next."""
@@ -38,9 +39,9 @@ class LengthGroups(Sampler[int]):
         count = len(self.lengths)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(np.arange(count, dtype=np.int32))
         size = self.step * max(1, min(count // (self.step * 4), POOL))
-        if count:
+        if count and self.grouped:
             longest = int(np.argmax(self.lengths[order]))
             order[[0, longest]] = order[[longest, 0]]
         for start in range(0, count, size):
             pool = order[start : start + size]
-            yield from pool[np.argsort(-self.lengths[pool], kind="stable")].tolist()
+            yield from (pool[np.argsort(-self.lengths[pool], kind="stable")] if self.grouped else pool).tolist()

@@ -71,10 +71,10 @@ class ToxicityTrainer(Trainer):
         """Batches of similar length, drawn alike by all processes whatever their dropout has drawn."""
         dataset = self.train_dataset if train_dataset is None else train_dataset
         grouped = self.args.train_sampling_strategy == "group_by_length"
-        if not grouped or (self.args.world_size == 1 and not isinstance(dataset, MappedComments)):
+        if not isinstance(dataset, MappedComments) and (not grouped or self.args.world_size == 1):
             return super()._get_train_sampler(train_dataset)
         step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        return LengthGroups(dataset.lengths, step, self.args.data_seed)
+        return LengthGroups(dataset.lengths, step, self.args.data_seed, grouped)
 
 
 class OwnDropout(TrainerCallback):
