@@ -8,11 +8,16 @@ import time
 from collections.abc import Callable, Sequence
 
 from toxres.bench.measure import Benchmark, Result, Sample, Setting, Target, compare
+from toxres.bench.servers import launched, naive, ours
 from toxres.bench.sides import Side, alternate
+from toxres.bench.subjects import served_bundle, subjects
 from toxres.errors import RunError
 
 IMPORT_SECONDS = 0.3
 """`import toxres` is to take less."""
+
+REPEATS = 3
+"""Most runs of each."""
 
 _IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
@@ -40,8 +45,23 @@ def prepare_process(arguments: Sequence[str]) -> Callable[[], Sample]:
     return once
 
 
+def prepare_service(words: Sequence[str]) -> Callable[[], Sample]:
+    """Start a server until its `/readyz` says 200, anew each time; the figure is `ready`, in seconds.
+
+    Args:
+        words: After `python`; see `toxres.bench.servers`.
+    """
+
+    def once() -> Sample:
+        with launched(words) as server:
+            return Sample({"ready": server.seconds}, memory=server.memory)
+
+    return once
+
+
 def run(setting: Setting) -> Result:
     """Import, help and service, each as processes of their own."""
+    opened = subjects(setting)
     commands = {
         "toxres": ["-c", _IMPORT.format("toxres")],
         "transformers": ["-c", _IMPORT.format("transformers")],
@@ -51,7 +71,11 @@ def run(setting: Setting) -> Result:
         name: Side(f"{__name__}:prepare_process", {"arguments": words}, setting.threads)
         for name, words in commands.items()
     }
-    runs = alternate(sides, setting.repeats)
+    servers = {"service": ours(str(served_bundle(setting, opened))), "naive": naive(opened.both, "lock")}
+    sides |= {
+        name: Side(f"{__name__}:prepare_service", {"words": words}, setting.threads) for name, words in servers.items()
+    }
+    runs = alternate(sides, min(setting.repeats, REPEATS))
     imports = compare(
         "import toxres", runs["toxres"], runs["transformers"], "told", unit="s", better="lower",
         alternative="import transformers", target=Target(IMPORT_SECONDS, "value"),
@@ -60,8 +84,13 @@ def run(setting: Setting) -> Result:
     helped = compare(
         "toxres --help", runs["help"], None, "process", unit="s", better="lower", notes=["start of Python included"]
     )  # fmt: skip
-    found = imports.to_dict()
-    return Result([imports, helped], headline={"import_seconds": found["median_ours"]})
+    ready = compare(
+        "service ready", runs["service"], runs["naive"], "ready", unit="s", better="lower",
+        alternative="FastAPI with the two torch models", notes=["from the start of the process to /readyz saying 200"],
+    )  # fmt: skip
+    headline = {"import_seconds": imports.to_dict()["median_ours"]}
+    notes = [opened.note] if opened.note else []
+    return Result([imports, helped, ready], headline, notes, preset=opened.preset)
 
 
 BENCHMARK = Benchmark("startup", "Start-up: how long until something happens?", run)

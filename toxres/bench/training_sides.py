@@ -18,6 +18,7 @@ than they need, word embeddings as they were pre-trained, attention that keeps t
 """
 
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
+"""Settings by which glibc keeps memory instead of giving it back; `toxres train` leaves them as they are."""
 
 SEED = 0
 
@@ -93,15 +94,16 @@ class _Work:
         from toxres.models import ToxicityModel, build_loss
         from toxres.models.attention import for_training
         from toxres.training.layers import freeze
-        from toxres.training.rows import select_rows
+        from toxres.training.rows import select_rows, validation_comments
 
         self.levers = set(levers)
         self.recipe, preset = CUSTOM, get_preset("quick")
         self.preset = dataclasses.replace(
             preset, max_rows=rows, epochs=epochs, freeze_embeddings="frozen" in levers,
-            group_by_length="lengths" in levers,
+            group_by_length="lengths" in levers, precision="auto" if "bf16" in levers else "fp32",
         )  # fmt: skip
-        found = select_rows([best_source()], self.preset, SEED)
+        source = best_source()
+        found, validation = select_rows([source], self.preset, SEED), validation_comments(source)
         transformers.set_seed(SEED)
         self.model, self.tokenizer = ToxicityModel.from_recipe(self.recipe, preset.encoder, preset.dropout)
         self.tokenizer.model_max_length = preset.max_length
@@ -113,8 +115,7 @@ class _Work:
         self.loss = build_loss(self.recipe)
         self.dataset = CommentDataset(found.train["text"].tolist(), self.tokenizer, preset.max_length, truth)
         self.tokens = sum(self.dataset.lengths)
-        self.texts = found.validation["text"].tolist()
-        self.truth = targets(found.validation, found.labels)
+        self.texts, self.truth = validation["text"].tolist(), targets(validation, found.labels)
 
     def trainer(self, folder: Path) -> Any:
         """Ours; without levers, what the `Trainer` is by default, with our loss and learning rates."""
@@ -123,41 +124,28 @@ class _Work:
 
         pad = self.tokenizer.pad_token_id
         collator = PadCollator(pad) if "lengths" in self.levers else _FullWidth(pad, self.preset.max_length)
-        built = build_trainer(
+        return build_trainer(
             self.model, self.recipe, self.preset, self.dataset, None, self.loss, pad, folder, SEED,
             save_steps=1_000_000, progress=False, collator=collator,
         )  # fmt: skip
-        if "bf16" not in self.levers:
-            return _in_float32(built)
-        return built
 
     def scores(self) -> dict[str, float]:
-        """Average precision on the validation comments, macro and of `toxic`, by float32 scores."""
+        """Average precision on the validation comments, macro and of `toxic`, scored in the same way for all."""
         import numpy as np
+        import torch
         from sklearn.metrics import average_precision_score
 
         from toxres.models.predict import predict_logits
+        from toxres.training.precision import has_bf16
 
-        logits = predict_logits(self.model, self.tokenizer, self.texts, self.preset.max_length)
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
+            logits = predict_logits(self.model, self.tokenizer, self.texts, self.preset.max_length)
         columns = [
             average_precision_score(truth >= 0.5, scores)
             for truth, scores in zip(self.truth.T, logits.T, strict=True)
             if (truth >= 0.5).any()
         ]
         return {"macro_ap": float(np.mean(columns)), "toxic_ap": float(columns[0])}
-
-
-def _in_float32(trainer: Any) -> Any:
-    """The same trainer in float32."""
-    arguments = dataclasses.replace(trainer.args, bf16=False, fp16=False)
-    return type(trainer)(
-        model=trainer.model,
-        args=arguments,
-        train_dataset=trainer.train_dataset,
-        data_collator=trainer.data_collator,
-        loss_function=trainer.loss_function,
-        optimizers=(trainer.optimizer, None),
-    )
 
 
 class _FullWidth:

@@ -36,7 +36,7 @@ def prepare_training(ours: bool) -> Callable[[], Sample]:
     import torch
 
     from toxres.training.bptt import language_model_loss
-    from toxres.training.trainer import has_bf16
+    from toxres.training.precision import has_bf16
 
     model, config, given = _model()
     model.train()
