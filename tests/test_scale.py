@@ -47,6 +47,16 @@ def test_memory_of_a_stream_in_this_process(tmp_path):
     assert 0 < found["peak_anonymous_mib"] <= found["peak_mib"] and found["imported_mib"] <= found["peak_mib"]
 
 
+def test_the_committed_memory_is_nearly_flat():
+    found = read_json(stream_memory.RESULT)
+    rows = [row for row in found["runs"] if row["stream"]]
+    assert [row["rows"] for row in rows] == list(stream_memory.COUNTS)
+    assert all(row["distinct"] > 0.9 * row["rows"] for row in rows)
+    assert found["growth_mib"] == pytest.approx(rows[-1]["peak_mib"] - rows[0]["peak_mib"])
+    assert found["growth_anonymous_mib"] < 20 and found["growth_mib"] < 100 * found["growth_rows"] / 2**20
+    assert scale_told.stream_sentence(found) in README
+
+
 def test_soft_labels_are_the_teachers_mean(tmp_path):
     teachers = [load_checkpoint(trained(name)) for name in ("baseline", "custom")]
     texts = ["this is crap", "all is fine"]
