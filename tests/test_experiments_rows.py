@@ -67,3 +67,16 @@ def test_the_picture_shows_the_largest_value():
     assert "at most 140 MiB" in [text.get_text() for text in ax.texts]
     assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 140
     plt.close(ax.figure)
+
+
+def test_the_headline_is_of_different_real_comments_in_the_committed_file(tmp_path, monkeypatch, small_comments):
+    found = {"rows": 10, "distinct_share": 0.5, "seconds": 1.0, "rows_per_second": 10.0, "scored_per_second": 5.0}
+    found |= {"memory": [{"rows": 10, "mib": 1.0}], "commit": "abc"}
+    told = []
+    monkeypatch.setattr(rows, "measure", lambda *_, whole: found)
+    monkeypatch.setattr(rows, "RESULTS", tmp_path / "committed.json")
+    monkeypatch.setattr("toxres.data.load_comments", lambda source: small_comments)
+    monkeypatch.setattr("toxres.results.update_headline", lambda values, run: told.append((values, run["commit"])))
+    for name in ("other.json", "committed.json"):
+        assert main(["--checkpoint", "x", "--json", str(tmp_path / name)]) == 0
+    assert told == [({"bench": {"rows_per_second": 5.0}}, "abc")]
