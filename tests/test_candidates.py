@@ -1,6 +1,7 @@
 """Candidates: 8-bit graphs, the torch reference, and times that are taken in turns."""
 
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from helpers.training import TEXTS, trained
 from toxres.checkpoint import load_checkpoint
 from toxres.serving.bundle import MODELS
 from toxres.serving.candidates import CANDIDATES, Candidate, TorchEngine, open_candidate, time_engines, write_candidate
-from toxres.serving.engines import open_engine
+from toxres.serving.engines import OpenVinoEngine, open_engine
 from toxres.serving.models import GRAPH
 
 
@@ -56,6 +57,18 @@ def test_padding_changes_nothing(runtime):
     found, padded = engine.run(ids, mask), engine.run(*wider)
     np.testing.assert_allclose(padded.logits, found.logits, atol=1e-5)
     np.testing.assert_allclose(padded.attention_weights[:, : ids.shape[1]], found.attention_weights, atol=1e-6)
+
+
+def test_openvino_has_run_before_threads_can_be_the_first(monkeypatch):
+    ran, run = [], OpenVinoEngine.run
+
+    def noted(self, *given):
+        ran.append(threading.current_thread())
+        return run(self, *given)
+
+    monkeypatch.setattr(OpenVinoEngine, "run", noted)
+    open_engine(graph_of("custom"), "openvino", "fp32")
+    assert ran == [threading.current_thread()]
 
 
 def test_bfloat16_is_asked_for_only_where_it_is_in_hardware(monkeypatch):

@@ -104,6 +104,10 @@ class OpenVinoEngine:
         self._free: list = []
         self._lock = threading.Lock()
         self.precision = precision
+        # Two threads whose first batches come at the same time could wait for each other for ever: OpenVINO looks
+        # numpy up once a process, under a lock of its own, for which one thread waits while it keeps Python from the
+        # other, which holds that lock. So the first batch is run here.
+        self.run(*np.ones((2, 1, 8), dtype=np.int64))
 
     def run(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> Scores:
         """See `Engine.run`."""
