@@ -28,7 +28,7 @@ KILLED = """
 import json, os, signal, sys
 from toxres.config import PRESETS, Preset
 from toxres.training import train
-from toxres.training import run as module
+from toxres.training import fitting as module
 from toxres.training.trainer import ToxicityTrainer
 from transformers.trainer_callback import TrainerState
 

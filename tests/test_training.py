@@ -323,7 +323,7 @@ def test_a_failure_after_a_saved_state_keeps_it(tmp_path, monkeypatch):
 
 
 def test_a_failure_while_writing_leaves_no_checkpoint(tmp_path, monkeypatch):
-    write = module.write_json
+    write = fitting.write_json
 
     def fail(path, value):
         if path.name == "thresholds.json":
@@ -331,7 +331,7 @@ def test_a_failure_while_writing_leaves_no_checkpoint(tmp_path, monkeypatch):
         write(path, value)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_json", fail)
+        patch.setattr(fitting, "write_json", fail)
         with pytest.raises(OSError, match="disk full"):
             fit(tmp_path / "out", preset="smoke")
     assert os.listdir(tmp_path) == ["out.partial"]
