@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOKENS = 128
 """Where texts are cut off: what the models read at once."""
 
-CLIENTS = {1: 64, 16: 192, 64: 256}
+CLIENTS = {1: 48, 16: 160, 64: 192}
 """Clients at once, and how many requests they send together."""
 
 REPEATS = 3

@@ -10,7 +10,7 @@ from toxres.bench.measure import Benchmark, Measurement, Result, Setting, compar
 from toxres.bench.sides import Run, Side, alternate
 from toxres.bench.training_sides import ALLOCATOR, LEVERS
 
-ROWS, EPOCHS = 320, 3
+ROWS, EPOCHS = 288, 3
 """Comments of an epoch, and epochs, of the runs whose scores are compared."""
 
 LEVER_ROWS, LEVER_REPEATS = 96, 2

@@ -10,8 +10,12 @@ from collections.abc import Callable
 from toxres.bench.measure import Benchmark, Result, Sample, Setting, compare
 from toxres.bench.sides import Side, alternate
 
-WINDOWS = 3
+WINDOWS = 2
 """Windows of `bptt` tokens a row that a run reads or trains on."""
+
+
+REPEATS = 3
+"""Most runs of each side: one takes seconds."""
 
 
 def _model():
@@ -86,7 +90,7 @@ def run(setting: Setting) -> Result:
         "plain": Side(f"{__name__}:prepare_training", {"ours": False}, setting.threads),
         "reading": Side(f"{__name__}:prepare_reading", {}, setting.threads),
     }
-    runs = alternate(sides, setting.repeats)
+    runs = alternate(sides, min(setting.repeats, REPEATS))
     trained = compare(
         "ULMFiT: training the language model", runs["ours"], runs["plain"], unit="tokens/s",
         alternative="the same network in float32, softmax over the whole vocabulary at once",
