@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 import pytest
-from helpers.scorers import Fussy, hard_rows, start
+from helpers.scorers import Fussy, chunks_done, hard_rows, start
 
 from toxres.errors import InputError, RunError
 from toxres.files import ROOT
@@ -48,7 +48,7 @@ def test_two_workers_go_on_where_one_process_stopped(tmp_path):
     said = process.communicate(timeout=170)[1].decode()
     assert process.returncode == 0, said
     assert said == "" and same(tmp_path, out, whole)
-    assert len(workers(log)) == 3 and process.pid not in workers(log)
+    assert len(workers(log)) in (2, 3) and process.pid not in workers(log), "a worker that starts late may get nothing"
     assert Fussy(log).asked() == Fussy(tmp_path / "whole.log").asked(), "no text was scored twice"
 
 
@@ -62,9 +62,11 @@ def test_a_worker_is_lost(tmp_path):
         time.sleep(0.05)
     lost = next(iter(workers(log)))
     os.kill(lost, signal.SIGKILL)
+    assert process.poll() is None and chunks_done(out) < 40, "others have its work to do"
     said = process.communicate(timeout=170)[1].decode()
     assert process.returncode == 0, said
-    assert same(tmp_path, out, whole) and len(workers(log)) == 3, "another took its place"
+    assert same(tmp_path, out, whole)
+    assert int(log.read_text().splitlines()[-1].split()[0]) != lost
 
 
 @pytest.mark.stress

@@ -207,12 +207,12 @@ def _ports_chosen() -> Iterator[None]:
     """Choose the ports of Ray's agents before they start.
 
     Otherwise they choose, and Ray 2.60 gives up if it does not hear of it within 15 seconds, which a busy machine takes
-    to start them (https://github.com/ray-project/ray/issues/65983).
+    to start them (https://github.com/ray-project/ray/issues/65983). One port it does not even hand on when it knows it.
     """
-    from ray._private import parameter
+    from ray._private import parameter, services
 
-    usual = parameter.RayParams
-    names = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+    usual, usual_start = parameter.RayParams, services.start_ray_process
+    names = ("metrics_agent_port", "metrics_export_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
     with contextlib.ExitStack() as opened:
         sockets = [opened.enter_context(socket.socket()) for _ in names]
         for each in sockets:
@@ -224,11 +224,16 @@ def _ports_chosen() -> Iterator[None]:
             super().__init__(*arguments, **options)
             vars(self).update(zip(names, ports, strict=True))
 
-    parameter.RayParams = Params
+    def start(command: list[str], *arguments, **options):
+        if command[0] == services.RAYLET_EXECUTABLE:
+            command = [*command, f"--{names[-1]}={ports[-1]}"]
+        return usual_start(command, *arguments, **options)
+
+    parameter.RayParams, services.start_ray_process = Params, start
     try:
         yield
     finally:
-        parameter.RayParams = usual
+        parameter.RayParams, services.start_ray_process = usual, usual_start
 
 
 @contextlib.contextmanager
