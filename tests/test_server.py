@@ -254,3 +254,10 @@ def test_a_killed_service_comes_back_and_has_lost_no_decision(tmp_path):
 def test_a_service_killed_twenty_times_has_lost_no_decision(tmp_path):
     count, lost = killed(tmp_path / "m.db", 20, 3.0)
     assert count > 100 and lost == set()
+
+
+def test_answers_are_sent_at_once():
+    with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY on no other"

@@ -90,10 +90,13 @@ def listening(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65_535:
         raise InputError(f"--port {port}: give a number from 0 to 65535")
     try:
-        kind, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        kind, _, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
     except (socket.gaierror, UnicodeError):
         raise InputError(f"--host {host!r}: is no address of this machine; give one, such as 127.0.0.1") from None
-    listener = socket.socket(kind, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay off only where a socket says it is TCP; else each answer waits 40 ms for a receipt.
+    listener = socket.socket(kind, socket.SOCK_STREAM, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(where)
