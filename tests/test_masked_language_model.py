@@ -47,7 +47,7 @@ def adapted(encoder, tmp_path_factory) -> Path:
 @pytest.fixture
 def exact(monkeypatch):
     """Matrices multiplied in float32, as the references do."""
-    monkeypatch.setattr(masked_training, "has_bf16", lambda: False)
+    monkeypatch.setattr(masked_training, "multiplies_bf16", lambda kind: False)
 
 
 def run_of(path: Path) -> dict:

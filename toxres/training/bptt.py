@@ -20,7 +20,7 @@ from toxres.models.awd_lstm import AwdLstmForCausalLM
 from toxres.models.perplexity import perplexity
 from toxres.models.softmax import softmax_cross_entropy
 from toxres.training.language_config import LanguageModelConfig
-from toxres.training.precision import has_bf16
+from toxres.training.precision import multiplies_bf16
 from toxres.training.schedules import SCHEDULES, discriminative
 
 ADAM_BETAS = (0.8, 0.99)
@@ -59,7 +59,7 @@ class BpttTraining:
         self.model, self.tokenizer, self.config = model.to(self.device), tokenizer, config
         self.tokens, self.seed, self.folder, self.save_steps = tokens, seed, folder, save_steps
         self.optimizer = _optimizer(model, config)
-        self.bf16 = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else has_bf16()
+        self.bf16 = multiplies_bf16(self.device.type)
         self.epoch = self.step = self.total_steps = self.seen = 0
         self.loss = 0.0
         self.state: tuple[State, ...] | None = None

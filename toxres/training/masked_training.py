@@ -24,7 +24,7 @@ from toxres.models.encoders import Encoder
 from toxres.models.masked import IGNORED, MaskedHead, mask_tokens
 from toxres.models.softmax import softmax_cross_entropy, token_losses
 from toxres.training.bptt import saved_states
-from toxres.training.precision import has_bf16
+from toxres.training.precision import multiplies_bf16
 from toxres.training.schedules import slanted_triangular
 
 _COUNTERS = ("epoch", "step", "total_steps", "seen", "loss", "guessed")
@@ -161,7 +161,7 @@ class MaskedTraining:
         self.folder, self.save_steps = folder, save_steps
         self.collate = PadCollator(self.tokenizer.pad_token_id)
         self.optimizer = self._optimizer()
-        self.bf16 = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else has_bf16()
+        self.bf16 = multiplies_bf16(self.device.type)
         self.epoch = self.step = self.total_steps = self.seen = self.guessed = 0
         self.loss = 0.0
         self.history: list[dict] = []

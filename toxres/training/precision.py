@@ -17,6 +17,13 @@ def has_bf16() -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
+def multiplies_bf16(kind: str) -> bool:
+    """Whether a device ("cuda", "mps" or "cpu") multiplies bfloat16 matrices in hardware, not by emulation."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return kind == "cpu" and has_bf16()
+
+
 def device_kind() -> str:
     """Where training runs: "cuda", "mps" (Apple's GPU) or "cpu"."""
     if torch.cuda.is_available():
@@ -31,11 +38,10 @@ def chosen_precision(precision: str) -> str:
     """
     kind = device_kind()
     if kind == "cuda":
-        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return precision if precision in ("fp32", "bf16", "fp16") else "bf16" if bf16 else "fp16"
+        return precision if precision in ("fp32", "bf16", "fp16") else "bf16" if multiplies_bf16(kind) else "fp16"
     if precision in ("fp32", "bf16"):
         return precision
-    return "bf16" if kind == "cpu" and has_bf16() else "fp32"
+    return "bf16" if multiplies_bf16(kind) else "fp32"
 
 
 def mixed_precision(preset: Preset) -> dict[str, bool]:
@@ -55,13 +61,11 @@ def need_precision(precision: str) -> None:
     kind = device_kind()
     if precision == "fp16" and kind != "cuda":
         raise InputError(f"precision 'fp16': needs a CUDA GPU, and this machine trains on {kind}; take auto or fp32")
-    if precision == "bf16":
-        native = torch.cuda.is_bf16_supported(including_emulation=False) if kind == "cuda" else has_bf16()
-        if kind == "mps" or not native:
-            other = "fp16" if kind == "cuda" else "fp32"
-            raise InputError(
-                f"precision 'bf16': this machine's {kind} does not multiply bfloat16 in hardware; take auto or {other}"
-            )
+    if precision == "bf16" and not multiplies_bf16(kind):
+        other = "fp16" if kind == "cuda" else "fp32"
+        raise InputError(
+            f"precision 'bf16': this machine's {kind} does not multiply bfloat16 in hardware; take auto or {other}"
+        )
 
 
 def describe_device(preset: Preset) -> dict:
