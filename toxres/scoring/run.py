@@ -16,7 +16,7 @@ from toxres.scoring.models import Asked, Opened, Scorer, open_scorer, predict_so
 from toxres.scoring.output import out_format
 from toxres.scoring.progress import Progress
 from toxres.scoring.stream import Stream
-from toxres.scoring.work import OtherInput, Work, rejected_file, said_when_full
+from toxres.scoring.work import OtherInput, Work, refuse_existing, rejected_file, said_when_full, work_folder
 
 if TYPE_CHECKING:
     from toxres.router import Router
@@ -140,7 +140,7 @@ def score_file(
     if engine == "local" and (workers is not None or ray_address is not None):
         raise InputError("workers and an address are for the engine ray; leave them out, or add --engine ray")
     TextFile(source, text_column)
-    kind = _need_output(source, out)
+    kind = _need_output(source, out, replace)
     opened = open_scorer(asked)
     plan = Plan(source, text_column, opened.column, opened.route, strict, chunk)
     TextFile(source, text_column, opened.column)
@@ -240,8 +240,8 @@ def undone(
         raise work.other_input(met)
 
 
-def _need_output(source: str | Path, out: str | Path) -> str:
-    """The format of an output that can be written."""
+def _need_output(source: str | Path, out: str | Path, replace: bool) -> str:
+    """The format of an output that can be written; one that exists is refused before a model is opened."""
     kind = out_format(out)
     if str(out) == "-":
         return kind
@@ -250,6 +250,8 @@ def _need_output(source: str | Path, out: str | Path) -> str:
         for path in (Path(out), rejected_file(out)):
             if path.exists() and path.samefile(source):
                 raise InputError(f"{path}: is the input, which would be replaced; choose another --out")
+    if not replace and not work_folder(out).exists():
+        refuse_existing(Path(out))
     return kind
 
 

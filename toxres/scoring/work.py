@@ -122,9 +122,9 @@ class Work:
         try:
             self.state = self._left(replace)
             if not self.state.replace:
-                _refuse_existing(out)
+                refuse_existing(out)
                 if not self.state.placing:
-                    _refuse_existing(rejected_file(out))
+                    refuse_existing(rejected_file(out))
             for name in (DIGESTS,) if self.state.placing else self.state.sizes:
                 self._open(name, self.state.sizes[name])
         except BaseException:
@@ -324,7 +324,12 @@ def said_when_full(name: str, advice: Callable[[], str]) -> Iterator[None]:
         raise
 
 
-def _refuse_existing(path: Path) -> None:
+def refuse_existing(path: Path) -> None:
+    """Refuse to write where something stands.
+
+    Raises:
+        InputError: Something does.
+    """
     if path.exists() or path.is_symlink():
         raise InputError(f"{path}: exists; choose another --out, or add --replace to put the new one in its place")
 
