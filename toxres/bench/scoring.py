@@ -1,14 +1,14 @@
 """How many comments a second are scored, beside what people would write: torch on padded batches, and a pipeline."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from toxres.bench.measure import Benchmark, Measurement, Result, Sample, Setting, compare, max_difference
 from toxres.bench.sides import Run, Side, alternate
-from toxres.bench.subjects import comments, served_bundle, subjects, with_tokens
+from toxres.bench.subjects import ROWS, comments, served_bundle, subjects, with_tokens
 
 TOKENS = (16, 64, 128)
 """Lengths in tokens, special ones included, at which all comments are cut to be equally long."""
@@ -112,6 +112,8 @@ def _timed(predict: Callable[[list[str]], np.ndarray], texts: dict[str, list[str
 
 def run(setting: Setting) -> Result:
     """Throughput at real and at fixed lengths, and how far scores differ on all validation comments."""
+    from toxres.serving.manifest import read_manifest
+
     found = subjects(setting)
     bundle = str(served_bundle(setting, found))
     ours = {"bundle": bundle, "model": "custom", "threads": setting.threads}
@@ -122,37 +124,65 @@ def run(setting: Setting) -> Result:
         return Side(f"{__name__}:{function}", options | {"names": names}, setting.threads, rust)
 
     sizes = ["real", *map(str, TOKENS)]
-    runs = alternate(
-        {
-            "ours": side("prepare", ours, sizes),
-            "padded": side("prepare_padded", theirs, sizes),
-            "pipeline": side("prepare_pipeline", theirs, ["real"]),
-            "fp32": side("prepare", ours | {"precision": "fp32"}, ["real"]),
-        },
-        min(setting.repeats, 3),
-    )
+    sides = {
+        "ours": side("prepare", ours, sizes),
+        "padded": side("prepare_padded", theirs, sizes),
+        "pipeline": side("prepare_pipeline", theirs, ["real"]),
+        "fp32": side("prepare", ours | {"precision": "fp32"}, ["real"]),
+    }
+    entry = read_manifest(Path(bundle))["models"]["custom"]
+    if student := _student(setting, entry):
+        sides["student"] = side("prepare", ours | student, ["real"])
+    runs = alternate(sides, min(setting.repeats, 3))
     once = alternate(
         {"ours": side("prepare", ours, ["all"]), "padded": side("prepare_padded", theirs, ["all"])}, 1, warmups=0
     )
     equality = _equality(once["ours"], once["padded"])
     measured = [_measured(runs, equality, size) for size in sizes]
-    piped = compare(
-        "scoring by a pipeline, real lengths", runs["ours"], runs["pipeline"], "real", unit="comments/s",
-        alternative="transformers.pipeline, float32, one comment after the other",
-        equality={"max_abs_difference": _difference(runs["ours"], runs["pipeline"], "real")},
-    )  # fmt: skip
-    from toxres.serving.manifest import read_manifest
-
-    entry = read_manifest(Path(bundle))["models"]["custom"]
+    measured.append(_beside_pipeline(runs))
+    if student:
+        measured.append(_beside_teacher(runs))
     note = f"ours: {entry['runtime']} {entry['precision']}, chosen by the export's own measurement"
     return Result(
-        [*measured, piped],
+        measured,
         headline={"score_speedup": measured[0].ratio, "score_max_abs_diff": equality["max_abs_difference"]},
         notes=[note, *filter(None, [found.note])],
         details={"rate_without_bf16": 1 / compare("", runs["ours"], runs["fp32"], "real").ratio},
         preset=found.preset,
         sources=comments(1).sources,
     )
+
+
+def _student(setting: Setting, entry: Mapping) -> dict[str, str]:
+    """A bundle of the student that `toxres.experiments.distil` taught, and its name there; empty where it has not."""
+    from toxres.data import best_source
+    from toxres.serving import export_bundle
+    from toxres.serving.candidates import Candidate
+    from toxres.serving.manifest import MANIFEST, read_manifest
+
+    checkpoint, bundle = setting.build / "experiments/distil/student", setting.build / "bench/student"
+    if not checkpoint.is_dir():
+        return {}
+    if not (bundle / MANIFEST).is_file():
+        print("  exporting the student, once", flush=True)
+        way = Candidate(entry["runtime"], entry["precision"])
+        export_bundle([checkpoint], bundle, source=best_source(), limit=ROWS, candidates=[way])
+    return {"bundle": str(bundle), "model": next(iter(read_manifest(bundle)["models"]))}
+
+
+def _beside_pipeline(runs: dict[str, Run]) -> Measurement:
+    return compare(
+        "scoring by a pipeline, real lengths", runs["ours"], runs["pipeline"], "real", unit="comments/s",
+        alternative="transformers.pipeline, float32, one comment after the other",
+        equality={"max_abs_difference": _difference(runs["ours"], runs["pipeline"], "real")},
+    )  # fmt: skip
+
+
+def _beside_teacher(runs: dict[str, Run]) -> Measurement:
+    return compare(
+        "scoring by a student of half the layers, real lengths", runs["student"], runs["ours"], "real",
+        unit="comments/s", alternative="custom, its teacher, scored in the same way",
+    )  # fmt: skip
 
 
 def _measured(runs: dict[str, Run], equality: dict[str, float], size: str) -> Measurement:
