@@ -165,8 +165,8 @@ def _student(setting: Setting, entry: Mapping) -> dict[str, str]:
         return {}
     if not (bundle / MANIFEST).is_file():
         print("  exporting the student, once", flush=True)
-        way = Candidate(entry["runtime"], entry["precision"])
-        export_bundle([checkpoint], bundle, source=best_source(), limit=ROWS, candidates=[way])
+        ways = [Candidate(entry["runtime"], entry["precision"]), Candidate(entry["runtime"], "fp32")]
+        export_bundle([checkpoint], bundle, source=best_source(), limit=ROWS, candidates=ways)
     return {"bundle": str(bundle), "model": next(iter(read_manifest(bundle)["models"]))}
 
 
