@@ -288,6 +288,7 @@ def killed(encoder, tmp_path_factory) -> Path:
     return place
 
 
+@pytest.mark.stress
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_run_resumes_to_the_same_weights(point, killed, adapted, encoder):

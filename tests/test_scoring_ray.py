@@ -34,6 +34,7 @@ def same(tmp_path, out, whole) -> bool:
     return out.read_bytes() == whole.read_bytes() and listed[0].read_bytes() == listed[1].read_bytes()
 
 
+@pytest.mark.stress
 def test_two_workers_go_on_where_one_process_stopped(tmp_path):
     source, whole = whole_run(tmp_path, 400)
     out, log = tmp_path / "out.csv", tmp_path / "log"

@@ -28,15 +28,28 @@ def read_headline(path: str | Path = HEADLINE) -> dict:
     Raises:
         InputError: The file is not a JSON object.
     """
+    return read_object(path, "restore it from the repository")
+
+
+def read_object(path: str | Path, remedy: str) -> dict:
+    """A JSON object of recorded figures; an empty dictionary when there is no such file.
+
+    Args:
+        path: The file.
+        remedy: What to do about one that is broken.
+
+    Raises:
+        InputError: The file is not a JSON object.
+    """
     path = Path(path)
     if not path.exists():
         return {}
     try:
         values = read_json(path)
     except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); restore it from the repository") from None
+        raise InputError(f"{path}: not valid JSON ({error}); {remedy}") from None
     if not isinstance(values, dict):
-        raise InputError(f"{path}: must hold one JSON object, not a {type(values).__name__}; restore it")
+        raise InputError(f"{path}: must hold one JSON object, not a {type(values).__name__}; {remedy}")
     return values
 
 

@@ -37,6 +37,7 @@ def notebook(tmp_path_factory):
     return folder / "errors.ipynb"
 
 
+@pytest.mark.stress
 def test_a_comment_is_picked_read_and_not_saved(notebook, tmp_path):
     with lab(notebook.parent) as address, opened(tmp_path) as tab:
         tab.call("Page.navigate", url=f"{address}doc/tree/{notebook.name}?token={TOKEN}")

@@ -7,9 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 from toxres.bench.measure import Benchmark, Result, Setting
-from toxres.errors import InputError
-from toxres.files import ROOT, read_json, write_json
-from toxres.results import HEADLINE, current_commit, update_headline
+from toxres.files import ROOT, write_json
+from toxres.results import HEADLINE, current_commit, read_object, update_headline
 
 RESULTS = ROOT / "data" / "results" / "bench.json"
 
@@ -25,16 +24,7 @@ def read_results(path: str | Path = RESULTS) -> dict:
     Raises:
         InputError: The file is not a JSON object.
     """
-    path = Path(path)
-    if not path.exists():
-        return {}
-    try:
-        found = read_json(path)
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); remove it, or name another with --json") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: holds no benchmarks; remove it, or name another with --json")
-    return found
+    return read_object(path, "remove it, or name another with --json")
 
 
 def merge_result(
