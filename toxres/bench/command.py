@@ -15,6 +15,7 @@ from toxres.bench.shown import draw
 from toxres.errors import InputError
 from toxres.files import ROOT, need_writable
 from toxres.paths import build_dir
+from toxres.serving.engines import cores
 
 FIGURES = ROOT / "figures"
 """Where the figure of the committed results stands; that of others stands beside them."""
@@ -39,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = parser.parse_args(argv)
     except SystemExit as stop:
         return stop.code or 0
-    setting = Setting(options.repeats, options.threads or min(2, _cores()), options.build)
+    setting = Setting(options.repeats, options.threads or min(2, cores()), options.build)
     try:
-        if setting.threads > _cores():
-            raise InputError(f"--threads {setting.threads}: this machine has {_cores()} cores; give fewer")
+        if setting.threads > cores():
+            raise InputError(f"--threads {setting.threads}: this machine has {cores()} cores; give fewer")
         need_writable(options.json)
         read_results(options.json)
         chosen = benchmarks(options.names)
@@ -98,10 +99,6 @@ def told(found: Measurement) -> str:
 def number(value: float) -> str:
     """Three significant digits, thousands set apart."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _positive(word: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from toxres.bench.measure import Benchmark, Result, Setting
 from toxres.files import ROOT, write_json
 from toxres.results import HEADLINE, current_commit, read_object, update_headline
+from toxres.serving.engines import cores
 
 RESULTS = ROOT / "data" / "results" / "bench.json"
 
@@ -75,7 +76,7 @@ def describe_machine() -> dict:
         total = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30), 1)
     return {
         "cpu": told.get("model name") or platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "instructions": [name for name in INSTRUCTIONS if name in flags],
         "memory_gib": total,
         "system": f"{platform.system()} {platform.machine()}",

@@ -61,7 +61,7 @@ def prepare_padded(checkpoint: str, names: Sequence[str]) -> Callable[[], Sample
 
 
 def prepare_pipeline(checkpoint: str, names: Sequence[str]) -> Callable[[], Sample]:
-    """`transformers.pipeline`, which scores one comment after the other: on a processor faster than its batches."""
+    """`transformers.pipeline` as it is by default: one comment after the other, without padding."""
     from transformers import pipeline
 
     from toxres.checkpoint import load_checkpoint
@@ -165,7 +165,7 @@ def _student(setting: Setting, entry: Mapping) -> dict[str, str]:
         return {}
     if not (bundle / MANIFEST).is_file():
         print("  exporting the student, once", flush=True)
-        ways = [Candidate(entry["runtime"], entry["precision"]), Candidate(entry["runtime"], "fp32")]
+        ways = [Candidate(entry["runtime"], precision) for precision in dict.fromkeys([entry["precision"], "fp32"])]
         export_bundle([checkpoint], bundle, source=best_source(), limit=ROWS, candidates=ways)
     return {"bundle": str(bundle), "model": next(iter(read_manifest(bundle)["models"]))}
 
