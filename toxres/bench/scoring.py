@@ -8,7 +8,7 @@ import numpy as np
 
 from toxres.bench.measure import Benchmark, Measurement, Result, Sample, Setting, compare, max_difference
 from toxres.bench.sides import Run, Side, alternate
-from toxres.bench.subjects import ROWS, comments, served_bundle, subjects, with_tokens
+from toxres.bench.subjects import comments, exported, served_bundle, subjects, with_tokens
 
 TOKENS = (16, 64, 128)
 """Lengths in tokens, special ones included, at which all comments are cut to be equally long."""
@@ -156,17 +156,14 @@ def run(setting: Setting) -> Result:
 def _student(setting: Setting, entry: Mapping) -> dict[str, str]:
     """A bundle of the student that `toxres.experiments.distil` taught, and its name there; empty where it has not."""
     from toxres.data import best_source
-    from toxres.serving import export_bundle
     from toxres.serving.candidates import Candidate
-    from toxres.serving.manifest import MANIFEST, read_manifest
+    from toxres.serving.manifest import read_manifest
 
-    checkpoint, bundle = setting.build / "experiments/distil/student", setting.build / "bench/student"
+    checkpoint = setting.build / "experiments/distil/student"
     if not checkpoint.is_dir():
         return {}
-    if not (bundle / MANIFEST).is_file():
-        print("  exporting the student, once", flush=True)
-        ways = [Candidate(entry["runtime"], precision) for precision in dict.fromkeys([entry["precision"], "fp32"])]
-        export_bundle([checkpoint], bundle, source=best_source(), limit=ROWS, candidates=ways)
+    ways = [Candidate(entry["runtime"], precision) for precision in dict.fromkeys([entry["precision"], "fp32"])]
+    bundle = exported([checkpoint], setting.build / "bench" / "student", source=best_source(), candidates=ways)
     return {"bundle": str(bundle), "model": next(iter(read_manifest(bundle)["models"]))}
 
 

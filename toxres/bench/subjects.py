@@ -94,27 +94,37 @@ def _untrained(recipe: str, out: Path) -> Path:
 
 
 def served_bundle(setting: "Setting", found: Subjects) -> Path:
-    """A bundle of the two checkpoints, `bench/bundle`: exported once, and anew when they or the exporting code change.
+    """A bundle of the two checkpoints, `bench/bundle`; its export measures what runs them best here, for minutes.
 
-    The export measures what runs the models best here, which takes a minute or two.
+    Weights of 8 bits are not among its candidates: every export so far refused them.
+    """
+    from toxres.serving.candidates import CANDIDATES
+
+    candidates = [each for each in CANDIDATES if each.precision != "int8"]
+    return exported([found.baseline, found.custom], setting.build / "bench" / "bundle", candidates=candidates)
+
+
+def exported(folders: Sequence[Path], out: Path, **options: object) -> Path:
+    """A bundle of checkpoints: exported once, and anew when they or the exporting code change.
+
+    Args:
+        folders: Of the checkpoints.
+        out: Where it is kept; what it is of stands beside it.
+        **options: Of `export_bundle`.
     """
     from toxres.serving import export_bundle
-    from toxres.serving.candidates import CANDIDATES
     from toxres.serving.manifest import read_manifest
 
-    out = setting.build / "bench" / "bundle"
-    made_of = out.with_name("bundle.json")
-    wanted = {path.name: sha256(path / "run.json") for path in (found.baseline, found.custom)}
+    made_of = out.with_name(f"{out.name}.json")
+    wanted = {path.name: sha256(path / "run.json") for path in folders}
     wanted |= {name: sha256(ROOT / "toxres" / "serving" / f"{name}.py") for name in EXPORTING}
     try:
         if read_json(made_of) == wanted and read_manifest(out):
             return out
     except (OSError, ValueError):
         pass
-    print("  exporting the two checkpoints, once", flush=True)
-    # Weights of 8 bits have been refused by every export so far: they would only take time.
-    candidates = [each for each in CANDIDATES if each.precision != "int8"]
-    export_bundle([found.baseline, found.custom], out, limit=ROWS, candidates=candidates)
+    print(f"  exporting {', '.join(path.name for path in folders)}, once", flush=True)
+    export_bundle(folders, out, limit=ROWS, **options)
     write_json(made_of, wanted)
     return out
 
