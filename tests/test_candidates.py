@@ -1,5 +1,7 @@
 """Candidates: 8-bit graphs, the torch reference, and times that are taken in turns."""
 
+import contextlib
+import os
 import sys
 import threading
 from pathlib import Path
@@ -69,6 +71,24 @@ def test_openvino_has_run_before_threads_can_be_the_first(monkeypatch):
     monkeypatch.setattr(OpenVinoEngine, "run", noted)
     open_engine(graph_of("custom"), "openvino", "fp32")
     assert ran == [threading.current_thread()]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system can't tell which cores a thread may use")
+def test_openvino_binds_no_thread_to_a_core_that_another_model_needs():
+    engines, seen = [open_engine(graph_of("custom"), "openvino", "fp32") for _ in range(2)], set()
+    large = np.ones((2, 32, 32), dtype=np.int64)
+
+    def run(engine):
+        for _ in range(20):
+            engine.run(*large)
+
+    threads = [threading.Thread(target=run, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        with contextlib.suppress(ProcessLookupError):
+            seen |= {frozenset(os.sched_getaffinity(thread.native_id)) for thread in threads}
+    assert seen == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_bfloat16_is_asked_for_only_where_it_is_in_hardware(monkeypatch):

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from toxres.allocator import ENVIRONMENT
 from toxres.config import MINILM, TINY, get_preset
 from toxres.errors import InputError
 from toxres.files import ROOT, write_text
@@ -40,14 +41,10 @@ TRANSPORT = "tcp" if os.name == "nt" else "ipc"
 KERNEL_DEFAULTS = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONHASHSEED": "0",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "100000000000",
-    "MALLOC_TOP_PAD_": "500000000",
+    **ENVIRONMENT,
 }
-"""What a kernel's environment holds unless the caller's says otherwise.
-
-The three MALLOC_ settings keep glibc from giving memory back between batches of different shapes; training on one
-CPU thread is then nearly as fast as on two.
+"""What a kernel's environment holds unless the caller's says otherwise; with memory that is kept, training on one CPU
+thread is nearly as fast as on two.
 """
 
 

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 
 from toxres.bench.measure import Benchmark, Measurement, Result, Setting, compare
 from toxres.bench.sides import Run, Side, alternate
-from toxres.bench.training_sides import ALLOCATOR, LEVERS
+from toxres.bench.training_sides import LEVERS
 
 ROWS, EPOCHS = 288, 3
 """Comments of an epoch, and epochs, of the runs whose scores are compared."""
 
-LEVER_ROWS, LEVER_REPEATS = 96, 2
+_HEAP = {"MALLOC_ARENA_MAX": "1"}
+"""The training waits in a thread that is not the first; so it has the first one's heap, as any training has."""
+
+LEVER_ROWS, LEVER_REPEATS = 96, 6
 """Comments of an epoch, and epochs that count, of the runs that tell what each lever brings."""
 
 SPEEDUP = 3.0
@@ -75,19 +78,17 @@ def seconds_to(seconds: Sequence[float], scores: Sequence[float], level: float) 
 def _ablation(setting: Setting) -> dict[str, dict]:
     """What each lever brings: the rate with it by the rate without it.
 
-    The first ones are what `toxres train` does; the last two it leaves to whoever runs it.
+    The last one, a second thread, is left to whoever runs it.
     """
     sides = {"all": _side(setting, LEVERS)}
     sides |= {name: _side(setting, [each for each in LEVERS if each != name]) for name in LEVERS}
-    sides["allocator"] = _side(setting, LEVERS, environment=ALLOCATOR)
     if setting.threads > 1:
         sides["threads"] = _side(setting, LEVERS, threads=1)
     runs = alternate(sides, LEVER_REPEATS)
     found = {}
     for name, each in runs.items():
         if name != "all":
-            pair = (each, runs["all"]) if name == "allocator" else (runs["all"], each)
-            one = compare(name, *pair, "tokens")
+            one = compare(name, runs["all"], each, "tokens")
             found[name] = {"brings": one.ratio, "low": min(one.ratios), "high": max(one.ratios)}
             found[name] |= {"with": list(one.ours), "without": list(one.theirs)}
     return found
@@ -100,11 +101,10 @@ def _side(
     epochs: int = LEVER_REPEATS + 1,
     *,
     validate: bool = False,
-    environment: dict[str, str] | None = None,
     threads: int | None = None,
 ) -> Side:
     options = {"rows": rows, "epochs": epochs, "levers": list(levers), "validate": validate}
-    return Side("toxres.bench.training_sides:prepare", options, threads or setting.threads, environment or {})
+    return Side("toxres.bench.training_sides:prepare", options, threads or setting.threads, _HEAP)
 
 
 BENCHMARK = Benchmark("training", "Training: how many tokens a second, how soon how good?", run)

@@ -10,15 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from toxres.allocator import keeping_memory
 from toxres.bench.measure import Sample
 
-LEVERS = ("bf16", "lengths", "frozen", "attention")
+LEVERS = ("bf16", "lengths", "frozen", "attention", "memory")
 """What `toxres train` does that the default doesn't: bfloat16 matrices, batches of similar length without more padding
-than they need, word embeddings as they were pre-trained, attention that keeps to one precision.
+than they need, word embeddings as they were pre-trained, attention that keeps to one precision, memory that is kept.
 """
-
-ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
-"""Settings by which glibc keeps memory instead of giving it back; `toxres train` leaves them as they are."""
 
 SEED = 0
 
@@ -62,7 +60,8 @@ def prepare(rows: int, epochs: int, levers: Sequence[str], validate: bool) -> It
         try:
             trainer = work.trainer(Path(folder))
             trainer.add_callback(Pauses())
-            trainer.train()
+            with keeping_memory() if "memory" in levers else contextlib.nullcontext():
+                trainer.train()
         except SystemExit:
             pass
         except Exception as error:

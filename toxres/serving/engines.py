@@ -97,6 +97,7 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads * streams,
             "NUM_STREAMS": streams,
             "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": False,  # each model would be bound to the first core, and all share it
         }
         self._model = core.compile_model(core.read_model(path), "CPU", options)
         names = {name for output in self._model.outputs for name in output.get_names()}

@@ -19,7 +19,7 @@ from toxres.tasks import Task
 CHUNK = 1_024
 """Texts that are read, and held in memory, at a time: the more, the more alike are those of a batch."""
 
-MAX_TOKENS = 2_048
+MAX_TOKENS = 1_024
 """Most tokens a batch, padding included: what lies between the layers stays in a core's cache."""
 
 

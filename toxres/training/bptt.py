@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from toxres.allocator import keeping_memory
 from toxres.data.documents import Corpus, encode_pieces, open_corpus, shuffled, text_pieces, window_lengths, windows
 from toxres.errors import InputError
 from toxres.files import atomic_path
@@ -65,6 +66,7 @@ class BpttTraining:
         self.state: tuple[State, ...] | None = None
         self.history: list[dict] = []
 
+    @keeping_memory()
     def fit(self, corpus: Corpus, validation: Sequence[str] | None, progress: bool) -> None:
         """Train to the end, from the newest state where there is one."""
         self._resume()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from toxres.allocator import ENVIRONMENT
 from toxres.config import ABLATION, FULL, Preset, get_recipe
 from toxres.errors import InputError
 from toxres.files import ROOT, atomic_path, write_json
@@ -286,10 +287,9 @@ def _start(experiment: str, run: Run) -> subprocess.Popen:
     log = WORK / run.experiment / f"{run.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "toxres.training.experiments", experiment, "--only", run.name]
-    allocator = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "500000000"}
     with log.open("w") as file:
         return subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | allocator | {"OMP_NUM_THREADS": "1"}
+            command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT | {"OMP_NUM_THREADS": "1"}
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import transformers
 
+from toxres.allocator import keeping_memory
 from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
 from toxres.config import Preset, Recipe
 from toxres.data import targets
@@ -53,6 +54,7 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+@keeping_memory()
 def fit(
     recipe: Recipe,
     preset: Preset,

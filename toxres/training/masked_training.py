@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from toxres.allocator import keeping_memory
 from toxres.config import Preset
 from toxres.data.batching import PadCollator, length_batches
 from toxres.data.documents import ENCODED_AT_ONCE, Corpus, Pieces, open_corpus, shuffled, text_pieces
@@ -166,6 +167,7 @@ class MaskedTraining:
         self.loss = 0.0
         self.history: list[dict] = []
 
+    @keeping_memory()
     def fit(self, corpus: Corpus, validation: Sequence[str] | None, progress: bool) -> None:
         """Train to the end, from the newest state where there is one."""
         if not self._resume():

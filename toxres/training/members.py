@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from toxres.allocator import keeping_memory
 from toxres.models.encoders import Encoder
 from toxres.models.losses import masked_mean
 from toxres.models.trunk import States, Upper, autocast, build_upper
@@ -47,6 +48,7 @@ class MemberSettings:
     max_length: int = 80
 
 
+@keeping_memory()
 def fit_member(
     encoder: Encoder,
     states: States,

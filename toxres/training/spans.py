@@ -13,6 +13,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save
 
+from toxres.allocator import keeping_memory
 from toxres.checkpoint import CALIBRATION, LABELS_FILE, RUN, THRESHOLDS, load_checkpoint
 from toxres.config import SPANS, Preset, get_preset
 from toxres.data.marked import as_marks, char_targets
@@ -128,6 +129,7 @@ def _checked_init(init: str | Path):
     return source
 
 
+@keeping_memory()
 def _fit(
     preset: Preset,
     rows: SpanRows,
