@@ -7,7 +7,8 @@ from helpers.training import TEXTS, word_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toxres.data.batching import CommentDataset, PadCollator, length_batches
+from toxres.data.batching import CommentDataset, PadCollator
+from toxres.lengths import length_batches
 
 NAN = float("nan")
 

@@ -193,6 +193,8 @@ def test_headline_figures_go_along_with_the_committed_results_alone(tmp_path):
 
 def test_one_that_fails_leaves_the_others_and_what_it_found_before(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(os, "getloadavg", lambda: (3.0, 0, 0))
+    rates = iter(range(1, 9))
+    monkeypatch.setattr(bench_command, "matrix_rates", lambda: {"bf16": next(rates)})
     path = tmp_path / "bench.json"
     merge_result(part("fails", None), result(5.0), Setting(), 1, path)
 
@@ -203,6 +205,7 @@ def test_one_that_fails_leaves_the_others_and_what_it_found_before(tmp_path, cap
     assert run_all(chosen, Setting(repeats=7), path) == 1
     found = read_results(path)
     assert found["fails"]["measurements"][0]["ratio"] == 5 and found["works"]["measurements"][0]["ratio"] == 7
+    assert found["works"]["machine"]["rates"] == {"before": {"bf16": 1}, "after": {"bf16": 2}}
     told = capsys.readouterr()
     assert "toxres.bench: fails: failed: RunError: the card is out" in told.err.splitlines()
     assert "the machine is busy (load 3.00)" in told.err and "load of the machine: 3.00" in told.out

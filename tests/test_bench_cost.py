@@ -19,6 +19,12 @@ def test_two_hardware_threads_are_a_core_and_float32_is_slower():
         assert cost.dollars == pytest.approx(machine.dollars * 1e6 / cost.rate / 3_600)
 
 
+def test_long_comments_are_told_apart():
+    alone = {"name": "scoring, real lengths", "median_ours": 123.4}
+    results = {"scoring": RESULTS["scoring"] | {"measurements": [alone]}}
+    assert "Wikipedia's alone are scored at 123 a second" in cost_section(results, {"bench.rows_per_second": 800.0})
+
+
 def test_the_section_says_which_figures_are_estimates():
     text = cost_section(RESULTS, {"bench.rows_per_second": 800.0})
     assert "| this machine, measured | 800 | 0.35 | – |" in text

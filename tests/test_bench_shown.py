@@ -5,6 +5,7 @@ import pytest
 
 from toxres.bench import Benchmark, Measurement, Result, Setting, Target
 from toxres.bench import command as bench_command
+from toxres.bench.profile import profile_section
 from toxres.bench.results import merge_result, read_results
 from toxres.bench.shown import FIGURE, NOTHING, bench_section, draw, in_short
 from toxres.plots.bench import bench_panels, memory_plot, paired, ratio_plot, times
@@ -43,6 +44,31 @@ def test_the_table_has_a_row_a_measurement_in_the_order_of_the_benchmarks(result
     assert "The alternatives: scoring: one padded batch; waits: a loop." in lines
     assert lines[-1].startswith("Measured on ") and "2 cores a side, load 0.2 at the start, commit " in lines[-1]
     assert lines[-1].count("commit") == 1, "the same machine, commit and day are told once"
+
+
+def test_the_rate_of_the_machine_is_told_with_its_range(results):
+    results["other"]["machine"]["rates"] = {"before": {"bf16": 470.4}, "after": {"bf16": 1390.0}}
+    assert "at 470 to 1,390 GFLOP/s before and after" in bench_section(results, {})
+
+
+def test_the_profile_is_told_in_words():
+    details = {
+        "share_of_the_floor": {"scoring": 0.24, "training": 0.12},
+        "scoring_stages": {"read": 0.1, "score": 0.9},
+        "scoring_operations": {"Subgraph": 0.25, "FullyConnected": 0.7, "Gather": 0.01, "smaller ones": 0.04},
+        "training_operations": {"products of matrices": 0.998, "softmax": 0.002},
+    }
+    lever = {"brings": 1.5, "low": 1.25, "high": 2.0}
+    told = profile_section(
+        {"floor": {"threads": 2, "details": details}, "training": {"details": {"levers": {"bf16": lever}}}}
+    )
+    assert (
+        "Scoring on one core: 90% the model, 10% reading texts; of the model's time 70% products with weights" in told
+    )
+    assert "25% attention, 5% the rest. Training on 2 cores: 100% products of matrices. At" in told
+    assert "24% of the time of scoring and 12% of that of training" in told
+    assert told.endswith("bfloat16 matrices 1.50 [1.25, 2.00].")
+    assert profile_section({}) == ""
 
 
 def test_nothing_measured_is_said():
@@ -84,6 +110,7 @@ def test_a_figure_without_an_alternative_is_not_drawn(tmp_path, results):
 
 def test_the_command_draws_beside_other_results(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench_command, "FIGURES", None)
+    monkeypatch.setattr(bench_command, "matrix_rates", dict)
     chosen = [Benchmark("startup", "Start", lambda setting: Result([FAST]))]
     assert bench_command.run_all(chosen, Setting(), tmp_path / "b.json") == 0
     assert (tmp_path / "bench.png").is_file()

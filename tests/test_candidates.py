@@ -12,6 +12,7 @@ from helpers.bundles import PLAIN, exported
 from helpers.training import TEXTS, trained
 
 from toxres.checkpoint import load_checkpoint
+from toxres.serving import engines
 from toxres.serving.bundle import MODELS
 from toxres.serving.candidates import CANDIDATES, Candidate, TorchEngine, open_candidate, time_engines, write_candidate
 from toxres.serving.engines import OpenVinoEngine, open_engine
@@ -75,14 +76,14 @@ def test_openvino_has_run_before_threads_can_be_the_first(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system can't tell which cores a thread may use")
 def test_openvino_binds_no_thread_to_a_core_that_another_model_needs():
-    engines, seen = [open_engine(graph_of("custom"), "openvino", "fp32") for _ in range(2)], set()
+    both, seen = [open_engine(graph_of("custom"), "openvino", "fp32") for _ in range(2)], set()
     large = np.ones((2, 32, 32), dtype=np.int64)
 
     def run(engine):
         for _ in range(20):
             engine.run(*large)
 
-    threads = [threading.Thread(target=run, args=(engine,)) for engine in engines]
+    threads = [threading.Thread(target=run, args=(engine,)) for engine in both]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
@@ -106,6 +107,7 @@ def test_bfloat16_is_asked_for_only_where_it_is_in_hardware(monkeypatch):
 
 def test_a_runtime_that_is_not_installed_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(engines, "openvino_core", engines.openvino_core.__wrapped__)
     said = open_candidate(graph_of("custom"), Candidate("openvino", "fp32"), 1)
     assert said.startswith("openvino is not installed; pip install openvino")
 

@@ -90,9 +90,12 @@ def test_no_text_depends_on_its_neighbours(name, monkeypatch):
 
 def test_batches_hold_no_more_than_they_may(monkeypatch):
     monkeypatch.setattr(module, "MAX_TOKENS", 20)
-    assert module._batches([3, 10, 4, 1, 10]) == [[1, 4], [2, 0, 3]]
-    assert module._batches([50, 2]) == [[0], [1]]
-    assert module._batches([]) == []
+    predictor, seen = model("custom"), []
+    score = predictor._model.score
+    monkeypatch.setattr(predictor._model, "score", lambda windows: seen.append(windows) or score(windows))
+    predictor.predict_logits(["a b c"] * 9 + ["a " * 30])
+    sizes = [len(windows) * max(window.length for window in windows) for windows in seen]
+    assert len(seen[0]) == 1 < len(seen) < 10 and max(sizes[1:]) <= 20
 
 
 def test_many_threads_get_what_one_gets(name):

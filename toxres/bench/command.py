@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from toxres.bench.floor import matrix_rates
 from toxres.bench.measure import Benchmark, Measurement, Setting
 from toxres.bench.registry import MODULES, benchmarks
 from toxres.bench.results import RESULTS, headline_for, merge_result, read_results
@@ -59,14 +60,15 @@ def run_all(chosen: Sequence[Benchmark], setting: Setting, path: Path) -> int:
     print(f"load of the machine: {load:.2f}; {setting.threads} threads a side, {setting.repeats} runs", flush=True)
     if load > BUSY:
         print(f"toxres.bench: the machine is busy (load {load:.2f}); times are doubtful", file=sys.stderr, flush=True)
-    failed = 0
+    failed, before = 0, matrix_rates()
     for benchmark in chosen:
         started = time.monotonic()
         print(f"\n{benchmark.title} ({benchmark.name})", flush=True)
         try:
             result = benchmark.run(setting)
             seconds = time.monotonic() - started
-            merge_result(benchmark, result, setting, seconds, path, headline_for(path), load)
+            rates = {"before": before, "after": (before := matrix_rates())}
+            merge_result(benchmark, result, setting, seconds, path, headline_for(path), load, rates)
         except Exception as error:
             if os.environ.get("TOXRES_DEBUG"):
                 raise

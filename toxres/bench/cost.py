@@ -74,7 +74,7 @@ def cost_section(results: Mapping[str, Mapping], headline: Mapping[str, object])
     if rate is None or share is None:
         return ""
     lines = [
-        "**What a million comments cost** (one model, real lengths)",
+        "**What a million comments cost** (one model, from file to file)",
         "",
         "| | comments/s | hours | US dollars |",
         "| --- | ---: | ---: | ---: |",
@@ -82,9 +82,16 @@ def cost_section(results: Mapping[str, Mapping], headline: Mapping[str, object])
     for cost in costs(float(rate), scoring["machine"]["cores"], float(share)):
         dollars = "–" if cost.dollars is None else f"{cost.dollars:.3f}"
         lines.append(f"| {cost.machine} | {cost.rate:,.0f} | {cost.hours:.2f} | {dollars} |")
+    alone = next((each for each in scoring.get("measurements", ()) if each["name"] == "scoring, real lengths"), None)
+    slower = ""
+    if alone is not None:
+        slower = (
+            " The comments are those of `python -m toxres.experiments.rows`, tweets among them; in memory, Wikipedia's "
+            f"alone are scored at {alone['median_ours']:,.0f} a second."
+        )
     prices = ", ".join(f"{machine.name} {machine.dollars:g}" for machine in MACHINES)
     return "\n".join(lines) + (
         "\n\nAll but the first row are estimates: the rate of a core here, two hardware threads taken for one core, "
         f"and {share:.0%} of the rate (measured here, in float32) where a processor has no bfloat16 matrices. "
-        f"Prices an hour on demand, as assumed: {prices}."
+        f"Prices an hour on demand, as assumed: {prices}.{slower}"
     )

@@ -1,11 +1,12 @@
 """How near scoring and training are to the matrix products they must do, and where the rest of the time goes."""
 
+import contextlib
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +14,17 @@ from toxres.bench.measure import Benchmark, Measurement, Result, Sample, Setting
 from toxres.bench.sides import Side, alternate
 from toxres.bench.subjects import comments, served_bundle, subjects
 
+if TYPE_CHECKING:
+    from toxres.serving.predictor import Predictor
+
 SHAPES = ((2_048, 384, 1_536), (2_048, 1_536, 384), (1_024, 1_024, 1_024))
 """Rows, inner size and columns of the products that are timed: the encoder's largest, and a square one."""
 
 TEXTS = 256
 """Comments that are scored under the profiler."""
 
-STEPS = 4
-"""Training steps under the profiler."""
+STEPS, BATCH = 8, 32
+"""Training steps under the profiler, and the comments of each."""
 
 
 def prepare_rates() -> Callable[[], Sample]:
@@ -57,20 +61,21 @@ def prepare_rates() -> Callable[[], Sample]:
 
 def prepare_scoring(bundle: str, model: str) -> Callable[[], Sample]:
     """Score comments in one thread: seconds of each stage, and OpenVINO's own account of its operations."""
+    from toxres.lengths import length_batches
     from toxres.serving import load_bundle
-    from toxres.serving.models import GRAPH
-    from toxres.serving.predictor import _batches
+    from toxres.serving.predictor import MAX_TOKENS
 
     predictor = load_bundle(bundle, threads=1, only=model, whole=False).models[model]
     texts = comments(TEXTS).texts
-    counted = _profiled(predictor.path / GRAPH, predictor.precision) if predictor.runtime == "openvino" else None
+    counted = _profiled(predictor) if predictor.runtime == "openvino" else None
 
     def once() -> Sample:
         start = time.perf_counter()
         readings = predictor.read(texts)
         read = time.perf_counter()
         windows = [reading.windows[0] for reading in readings]
-        batches = [[windows[row] for row in batch] for batch in _batches([window.length for window in windows])]
+        rows = length_batches([window.length for window in windows], MAX_TOKENS)
+        batches = [[windows[row] for row in batch] for batch in rows]
         scores = [predictor.score(batch) for batch in batches]
         scored = time.perf_counter()
         predictor.combine(readings, [[score] for batch in scores for score in batch])
@@ -83,22 +88,20 @@ def prepare_scoring(bundle: str, model: str) -> Callable[[], Sample]:
     return once
 
 
-def _profiled(graph: Any, precision: str) -> Callable[[list], dict[str, float]]:
+def _profiled(predictor: "Predictor") -> Callable[[list], dict[str, float]]:
     """Seconds in each kind of operation, by OpenVINO's counters, over batches of windows."""
-    import openvino
+    from toxres.serving.engines import INPUTS, openvino_core
+    from toxres.serving.models import GRAPH
 
-    hint = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32", "INFERENCE_NUM_THREADS": 1}
-    compiled = openvino.Core().compile_model(str(graph), "CPU", hint | {"NUM_STREAMS": 1, "PERF_COUNT": True})
+    hint = "bf16" if predictor.precision == "bf16" else "f32"
+    options = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERF_COUNT": True}
+    compiled = openvino_core().compile_model(str(predictor.path / GRAPH), "CPU", options)
     request = compiled.create_infer_request()
 
     def count(batches: list) -> dict[str, float]:
         found: dict[str, float] = defaultdict(float)
         for batch in batches:
-            width = -(-max(window.length for window in batch) // 16) * 16
-            ids, mask = (np.zeros((len(batch), width), dtype=np.int64) for _ in range(2))
-            for row, window in enumerate(batch):
-                ids[row, : window.length], mask[row, : window.length] = window.ids, 1
-            request.infer({"input_ids": ids, "attention_mask": mask})
+            request.infer(dict(zip(INPUTS, predictor.padded(batch), strict=True)))
             for operation in request.get_profiling_info():
                 found[operation.node_type] += operation.real_time.total_seconds()
         return dict(found)
@@ -106,18 +109,21 @@ def _profiled(graph: Any, precision: str) -> Callable[[list], dict[str, float]]:
     return count
 
 
-def prepare_training() -> Callable[[], Sample]:
-    """A few steps of `toxres train` under torch's profiler: seconds of the processor by kind of operation."""
+@contextlib.contextmanager
+def prepare_training() -> Iterator[Callable[[], Sample]]:
+    """The steps of `toxres train` in batches of similar length, then under torch's profiler: seconds by operation."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from toxres.bench.training_sides import LEVERS, _Work
-    from toxres.data.batching import PadCollator, length_batches
+    from toxres.allocator import keeping_memory
+    from toxres.bench.training_sides import LEVERS, Work
+    from toxres.data.batching import PadCollator
+    from toxres.training.trainer import build_optimizer
 
-    work = _Work(rows=32 * STEPS, epochs=1, levers=LEVERS)
-    collate = PadCollator(work.tokenizer.pad_token_id)
-    batches = length_batches(work.dataset.lengths, max_tokens=32 * work.preset.max_length)
-    optimizer = torch.optim.AdamW([p for p in work.model.parameters() if p.requires_grad], lr=1e-5)
+    work = Work(STEPS * BATCH, 1, LEVERS)
+    collate, lengths = PadCollator(work.tokenizer.pad_token_id), np.asarray(work.dataset.lengths)
+    batches = np.argsort(-lengths, kind="stable").reshape(STEPS, BATCH).tolist()
+    optimizer = build_optimizer(work.model, work.recipe, work.preset)
     work.model.train()
 
     def step(rows: list[int]) -> None:
@@ -126,6 +132,7 @@ def prepare_training() -> Callable[[], Sample]:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = work.loss(work.model(**batch).logits, labels)
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(work.model.parameters(), work.preset.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
 
@@ -135,16 +142,16 @@ def prepare_training() -> Callable[[], Sample]:
             step(rows)
         seconds = time.perf_counter() - start
         with profile(activities=[ProfilerActivity.CPU]) as found:
-            for rows in batches[:1]:
+            for rows in batches:
                 step(rows)
         kinds: dict[str, float] = defaultdict(float)
         for event in found.key_averages():
             kinds[_kind(event.key)] += event.self_cpu_time_total / 1e6
-        lengths = work.dataset.lengths
-        figures = {"seconds": seconds, "tokens": float(sum(lengths)), "attended": float(sum(n * n for n in lengths))}
+        figures = {"seconds": seconds, "tokens": float(lengths.sum()), "attended": float((lengths**2).sum())}
         return Sample(figures, dict(kinds))
 
-    return once
+    with keeping_memory():
+        yield once
 
 
 def _kind(operation: str) -> str:
@@ -188,18 +195,18 @@ def run(setting: Setting) -> Result:
     precision = read_manifest(Path(bundle))["models"]["custom"]["precision"]
     config = load_checkpoint(found.custom).model.encoder.config
     shape = (config.hidden_size, config.intermediate_size, config.num_hidden_layers)
-    rates = _best(Side(f"{__name__}:prepare_rates", threads=1), setting)
-    wide = _best(Side(f"{__name__}:prepare_rates", threads=setting.threads), setting)
+    rates = matrix_rates(repeats=min(setting.repeats, 4))
+    wide = matrix_rates(setting.threads, min(setting.repeats, 4))
     scored = alternate(
         {"scoring": Side(f"{__name__}:prepare_scoring", {"bundle": bundle, "model": "custom"}, threads=1)}, 2
     )["scoring"]
-    trained = alternate({"training": Side(f"{__name__}:prepare_training", threads=1)}, 2)["training"]
+    trained = alternate({"training": Side(f"{__name__}:prepare_training", threads=setting.threads)}, 2)["training"]
     forward = operations(*shape, scored.figures("tokens")[-1], scored.figures("attended")[-1])
     stages = {name: statistics.median(scored.figures(name)) for name in ("read", "score", "combine")}
     steps = 3 * operations(*shape, trained.figures("tokens")[-1], trained.figures("attended")[-1])
     shares = {
         "scoring": _share(forward, rates[precision], sum(stages.values())),
-        "training": _share(steps, rates["bf16"], statistics.median(trained.figures("seconds"))),
+        "training": _share(steps, wide["bf16"], statistics.median(trained.figures("seconds"))),
     }
     details = {
         "gigaoperations_a_second": {"one thread": rates, f"{setting.threads} threads": wide},
@@ -214,13 +221,19 @@ def run(setting: Setting) -> Result:
         for name, rate in rates.items()
     ]
     names = {"scoring": precision, "training": "bf16"}
-    notes = [f"{name}: {share:.0%} of the time that its matrix products take at the {names[name]} rate, one thread"
-             for name, share in shares.items()]  # fmt: skip
+    threads = {"scoring": 1, "training": setting.threads}
+    notes = [
+        f"{name}: its matrix products alone, at the best {names[name]} rate of {threads[name]} cores, would take "
+        f"{share:.0%} of its time"
+        for name, share in shares.items()
+    ]
     return Result(measured, notes=notes, details=details, preset=found.preset, sources=comments(1).sources)
 
 
-def _best(side: Side, setting: Setting) -> dict[str, float]:
-    runs = alternate({"rates": side}, min(setting.repeats, 3))["rates"]
+def matrix_rates(threads: int = 1, repeats: int = 1) -> dict[str, float]:
+    """The best rates of some runs, in 10^9 operations a second: float32, bfloat16 and int8."""
+    side = Side(f"{__name__}:prepare_rates", threads=threads)
+    runs = alternate({"rates": side}, repeats, warmups=0)["rates"]
     return {name: max(runs.figures(name)) for name in ("fp32", "bf16", "int8")}
 
 

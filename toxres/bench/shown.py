@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from toxres.bench.cost import cost_section
+from toxres.bench.profile import profile_section
 from toxres.bench.registry import MODULES
 
 NOTHING = "Nothing has been measured yet; `make bench` does."
@@ -44,7 +45,7 @@ def bench_section(results: Mapping[str, Mapping], headline: Mapping[str, object]
         if each["alternative"]
     )
     parts = [in_short(headline), "\n".join(lines), _machines(results)]
-    parts.append(cost_section(results, headline))
+    parts += [profile_section(results), cost_section(results, headline)]
     if alternatives:
         parts[1:1] = [FIGURE]
         parts.insert(3, "The alternatives: " + "; ".join(alternatives) + ".")
@@ -89,16 +90,23 @@ def _row(each: Mapping) -> str:
 
 def _machines(results: Mapping[str, Mapping]) -> str:
     """On which machines, by which commits, on which days."""
-    told = []
+    told, rates = [], []
     for name in ordered(results):
         part, machine = results[name], results[name]["machine"]
+        rates += [rate for measured in machine.get("rates", {}).values() for rate in [measured.get("bf16")] if rate]
         load = "" if machine.get("load_at_start") is None else f", load {machine['load_at_start']:.1f} at the start"
         sets = ", ".join(machine["instructions"]) or "no instruction set for matrices that we know"
         told.append(
             f"{machine['cpu']} ({sets}), {part['threads']} cores a side{load}, commit {part['commit']}, "
             f"{part['date'][:10]}"
         )
-    return f"Measured on {'; '.join(dict.fromkeys(told))}."
+    moved = ""
+    if rates:
+        moved = (
+            f" One core multiplied bfloat16 matrices at {min(rates):,.0f} to {max(rates):,.0f} GFLOP/s before and "
+            "after the parts of the run: others use the machine too, and the ratios move with it."
+        )
+    return f"Measured on {'; '.join(dict.fromkeys(told))}.{moved}"
 
 
 def _number(value: float | None) -> str:

@@ -18,7 +18,7 @@ PAIR = ("baseline", "custom")
 ROWS = 600
 """Validation comments that an export decides on."""
 
-EXPORTING = ("candidates", "engines", "export", "graph")
+EXPORTING = ("candidates", "engines", "export", "first_token", "graph")
 """Modules of `toxres.serving` that a bundle depends on."""
 
 

@@ -38,7 +38,7 @@ def prepare(rows: int, epochs: int, levers: Sequence[str], validate: bool) -> It
     from transformers import TrainerCallback
 
     go, done = queue.SimpleQueue(), queue.SimpleQueue()
-    work = _Work(rows, epochs, levers)
+    work = Work(rows, epochs, levers)
 
     class Pauses(TrainerCallback):
         """Waits before each epoch until it is asked for, and hands over what it took."""
@@ -80,7 +80,7 @@ def prepare(rows: int, epochs: int, levers: Sequence[str], validate: bool) -> It
         go.put(None)
 
 
-class _Work:
+class Work:
     """What is trained, on what."""
 
     def __init__(self, rows: int, epochs: int, levers: Sequence[str]) -> None:

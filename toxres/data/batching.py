@@ -109,20 +109,3 @@ class PadCollator:
         if "labels" in items[0]:
             batch["labels"] = torch.from_numpy(np.stack([item["labels"] for item in items]))
         return batch
-
-
-def length_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
-    """Row numbers grouped into batches of similar length, the longest comments first.
-
-    Args:
-        lengths: Tokens of each comment.
-        max_tokens: Most tokens a batch, padding included; a batch holds at least one comment.
-    """
-    batches: list[list[int]] = []
-    current: list[int] = []
-    for row in np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").tolist():
-        if current and lengths[current[0]] * (len(current) + 1) > max_tokens:
-            batches.append(current)
-            current = []
-        current.append(row)
-    return [*batches, current] if current else batches

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toxres.data.batching import PadCollator, length_batches
+from toxres.data.batching import PadCollator
+from toxres.lengths import length_batches
 from toxres.models import ToxicityModel
 
 MAX_TOKENS = 4_096

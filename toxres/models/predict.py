@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from toxres.data.batching import CommentDataset, PadCollator, length_batches
+from toxres.data.batching import CommentDataset, PadCollator
+from toxres.lengths import length_batches
 
 
 @torch.inference_mode()

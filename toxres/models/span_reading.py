@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from toxres.data.batching import PadCollator, length_batches
+from toxres.data.batching import PadCollator
 from toxres.errors import InputError
 from toxres.files import well_formed
+from toxres.lengths import length_batches
 from toxres.models.spans import SpanModel
 from toxres.tasks import SPANS
 

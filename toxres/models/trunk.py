@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toxres.data.batching import CommentDataset, PadCollator, length_batches
+from toxres.data.batching import CommentDataset, PadCollator
 from toxres.errors import InputError
+from toxres.lengths import length_batches
 from toxres.models.encoders import Encoder
 from toxres.models.heads import HEADS
 from toxres.models.pooling import POOLINGS

@@ -4,7 +4,6 @@ import functools
 import os
 import threading
 from pathlib import Path
-from types import ModuleType
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -87,9 +86,7 @@ class OpenVinoEngine:
     """
 
     def __init__(self, path: Path, precision: str = "fp32", threads: int = 1, streams: int = 1) -> None:
-        import openvino
-
-        core = _one_core(openvino)
+        core = openvino_core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             precision = "fp32"
         options = {
@@ -124,13 +121,15 @@ class OpenVinoEngine:
 
 
 @functools.cache
-def _one_core(openvino: ModuleType):
+def openvino_core():
     """OpenVINO's one core of this process, which is never closed.
 
     Each core gives the thread that opens it a stack for signal handlers, and takes it away when it is closed. Two that
     are closed in the order they were opened leave the thread with the first one's, freed: the next signal ends the
     process.
     """
+    import openvino
+
     return openvino.Core()
 
 

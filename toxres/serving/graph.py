@@ -59,6 +59,8 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
     """
     import torch
 
+    from toxres.serving.first_token import first_token_only
+
     model, outputs = checkpoint.model, (LOGITS, WEIGHTS) if has_attention(checkpoint) else (LOGITS,)
 
     class Graph(torch.nn.Module):
@@ -75,7 +77,7 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
     attention_mask = torch.ones_like(input_ids)
     attention_mask[1, 9:] = 0
     free = {name: {0: "batch", 1: "length"} for name in (*INPUTS, WEIGHTS)} | {LOGITS: {0: "batch"}}
-    with warnings.catch_warnings(), _plain_attention(model):
+    with warnings.catch_warnings(), _plain_attention(model), first_token_only(model):
         # The tracer warns of every branch on a size, and of its successor, which can't do LSTMs of any length.
         warnings.simplefilter("ignore")
         torch.onnx.export(

@@ -68,19 +68,22 @@ class TokenModel:
         return self._reader.read(texts)
 
     def score(self, windows: Sequence[Window]) -> list[WindowScores]:
-        """See `Model.score`; the batch is padded to a multiple of 16, in which processors multiply matrices."""
-        lengths = [len(window.ids) for window in windows]
-        width = -(-max(1, *lengths) // 16) * 16
+        """See `Model.score`."""
+        logits, weights = self._engine.run(*self.padded(windows))
+        return [
+            WindowScores(logits[row], None if weights is None else weights[row, : len(window.ids)])
+            for row, window in enumerate(windows)
+        ]
+
+    def padded(self, windows: Sequence[Window]) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids and mask of B windows, both B x T; T is a multiple of 16, as processors multiply matrices."""
+        width = -(-max(1, *(len(window.ids) for window in windows)) // 16) * 16
         input_ids = np.full((len(windows), width), self._reader.pad_token_id, dtype=np.int64)
         attention_mask = np.zeros((len(windows), width), dtype=np.int64)
         for row, window in enumerate(windows):
-            input_ids[row, : lengths[row]] = window.ids
-            attention_mask[row, : lengths[row]] = 1
-        logits, weights = self._engine.run(input_ids, attention_mask)
-        return [
-            WindowScores(logits[row], None if weights is None else weights[row, :length])
-            for row, length in enumerate(lengths)
-        ]
+            input_ids[row, : len(window.ids)] = window.ids
+            attention_mask[row, : len(window.ids)] = 1
+        return input_ids, attention_mask
 
 
 class TextModel:

@@ -1,6 +1,7 @@
 """A model of a bundle: texts of any length in; logits, probabilities, decisions and attention out."""
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from toxres.checkpoint import check_texts
 from toxres.errors import InputError
 from toxres.evaluation.arrays import decide, softmax, to_probs
 from toxres.evaluation.calibration import Calibration
+from toxres.lengths import length_batches
 from toxres.serving.models import Model, WindowScores
 from toxres.serving.reading import Reading, Window
 from toxres.tasks import Task
@@ -139,7 +141,7 @@ class Predictor:
         """In which it multiplies here: "fp32", "bf16" or "int8"."""
         return self._model.precision
 
-    @property
+    @functools.cached_property
     def calibrated_thresholds(self) -> np.ndarray:
         """(L,): where the thresholds stand among recalibrated probabilities, which gives the same decisions.
 
@@ -173,6 +175,10 @@ class Predictor:
             if not np.isfinite(each.logits).all():
                 raise InputError(f"{self.path}: the model gives logits that are no numbers; export the bundle again")
         return scores
+
+    def padded(self, windows: Sequence[Window]) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids and mask of B windows, both B x T int64, as the graph of a token model takes them."""
+        return self._model.padded(windows)
 
     def combine(self, readings: Sequence[Reading], scores: Sequence[Sequence[WindowScores]]) -> Predictions:
         """Predictions for N texts from the scores of their windows."""
@@ -266,7 +272,7 @@ class Predictor:
         readings = self.read(texts)
         windows = [(row, window) for row, reading in enumerate(readings) for window in reading.windows]
         scores: list[WindowScores | None] = [None] * len(windows)
-        batches = _batches([window.length for _, window in windows])
+        batches = length_batches([window.length for _, window in windows], MAX_TOKENS)
         given = ([windows[number][1] for number in batch] for batch in batches)
         with ThreadPoolExecutor(self.streams) if self.streams > 1 else contextlib.nullcontext() as threads:
             found = threads.map(self.score, given) if threads else map(self.score, given)
@@ -277,13 +283,3 @@ class Predictor:
         for (row, _), score in zip(windows, scores, strict=True):
             grouped[row].append(score)
         return readings, grouped
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Numbers of windows in batches of similar length, the longest first, each of at most `MAX_TOKENS`, or one."""
-    batches: list[list[int]] = []
-    for number in np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable").tolist():
-        if not batches or lengths[batches[-1][0]] * (len(batches[-1]) + 1) > MAX_TOKENS:
-            batches.append([])
-        batches[-1].append(number)
-    return batches

@@ -17,10 +17,11 @@ from transformers import PreTrainedTokenizerBase
 
 from toxres.allocator import keeping_memory
 from toxres.config import Preset
-from toxres.data.batching import PadCollator, length_batches
+from toxres.data.batching import PadCollator
 from toxres.data.documents import ENCODED_AT_ONCE, Corpus, Pieces, open_corpus, shuffled, text_pieces
 from toxres.errors import InputError
 from toxres.files import atomic_path
+from toxres.lengths import length_batches
 from toxres.models.encoders import Encoder
 from toxres.models.masked import IGNORED, MaskedHead, mask_tokens
 from toxres.models.softmax import softmax_cross_entropy, token_losses
