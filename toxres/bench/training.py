@@ -10,13 +10,11 @@ from toxres.bench.measure import Benchmark, Measurement, Result, Setting, compar
 from toxres.bench.sides import Run, Side, alternate
 from toxres.bench.training_sides import LEVERS
 
-ROWS, EPOCHS = 288, 3
-"""Comments of an epoch, and epochs, of the runs whose scores are compared."""
+ROWS, EPOCHS = 768, 3
+"""Comments of an epoch, and epochs, of the runs whose scores are compared. Batches of similar length are made out of a
+quarter of an epoch at most, so a shorter one would show less of them than a training has."""
 
-_HEAP = {"MALLOC_ARENA_MAX": "1"}
-"""The training waits in a thread that is not the first; so it has the first one's heap, as any training has."""
-
-LEVER_ROWS, LEVER_REPEATS = 96, 6
+LEVER_ROWS, LEVER_REPEATS = 256, 3
 """Comments of an epoch, and epochs that count, of the runs that tell what each lever brings."""
 
 SPEEDUP = 3.0
@@ -104,7 +102,7 @@ def _side(
     threads: int | None = None,
 ) -> Side:
     options = {"rows": rows, "epochs": epochs, "levers": list(levers), "validate": validate}
-    return Side("toxres.bench.training_sides:prepare", options, threads or setting.threads, _HEAP)
+    return Side("toxres.bench.training_sides:prepare", options, threads or setting.threads)
 
 
 BENCHMARK = Benchmark("training", "Training: how many tokens a second, how soon how good?", run)
