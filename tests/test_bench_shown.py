@@ -42,7 +42,7 @@ def test_the_table_has_a_row_a_measurement_in_the_order_of_the_benchmarks(result
     ]
     assert FIGURE in lines
     assert "The alternatives: scoring: one padded batch; waits: a loop." in lines
-    assert lines[-1].startswith("Measured on ") and "2 cores a side, load 0.2 at the start, commit " in lines[-1]
+    assert lines[-1].startswith("Measured on ") and ", load 0.2 at the start, commit " in lines[-1]
     assert lines[-1].count("commit") == 1, "the same machine, commit and day are told once"
 
 

@@ -21,8 +21,9 @@ LEVERS = {
 }
 """What `toxres.bench.training` leaves out in turn."""
 
+REST = ("smaller ones", "the rest")
 FEWEST = 0.02
-"""Shares below it are told together."""
+"""Shares below it are told together with `REST`."""
 
 
 def profile_section(results: Mapping[str, Mapping]) -> str:
@@ -62,7 +63,7 @@ def _levers(found: Mapping) -> str:
 def _parts(shares: Mapping[str, float]) -> str:
     """The shares in words, the largest first."""
     named = {"read": "reading texts", "score": "the model", "combine": "what follows it"} | WORDS
-    large = {name: share for name, share in shares.items() if share >= FEWEST and name != "smaller ones"}
+    large = {name: share for name, share in shares.items() if share >= FEWEST and name not in REST}
     rest = sum(shares.values()) - sum(large.values())
     told = [f"{share:.0%} {named.get(name, name)}" for name, share in sorted(large.items(), key=lambda one: -one[1])]
     return ", ".join(told + ([f"{rest:.0%} the rest"] if rest >= 0.005 else []))

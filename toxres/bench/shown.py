@@ -39,7 +39,7 @@ def bench_section(results: Mapping[str, Mapping], headline: Mapping[str, object]
     for name in ordered(results):
         lines += [_row(each) for each in results[name]["measurements"]]
     alternatives = dict.fromkeys(
-        f"{each['name'].partition(':')[0]}: {each['alternative']}"
+        f"{each['name'].partition(':')[0].partition(',')[0]}: {each['alternative']}"
         for name in ordered(results)
         for each in results[name]["measurements"]
         if each["alternative"]
@@ -90,23 +90,28 @@ def _row(each: Mapping) -> str:
 
 def _machines(results: Mapping[str, Mapping]) -> str:
     """On which machines, by which commits, on which days."""
-    told, rates = [], []
+    loads: dict[str, list[float]] = {}
+    commits: dict[str, dict[str, None]] = {}
+    rates: list[float] = []
     for name in ordered(results):
         part, machine = results[name], results[name]["machine"]
-        rates += [rate for measured in machine.get("rates", {}).values() for rate in [measured.get("bf16")] if rate]
-        load = "" if machine.get("load_at_start") is None else f", load {machine['load_at_start']:.1f} at the start"
         sets = ", ".join(machine["instructions"]) or "no instruction set for matrices that we know"
-        told.append(
-            f"{machine['cpu']} ({sets}), {part['threads']} cores a side{load}, commit {part['commit']}, "
-            f"{part['date'][:10]}"
-        )
+        where = f"{machine['cpu']} ({sets}), {part['threads']} cores a side, {part['date'][:10]}"
+        loads.setdefault(where, []).extend([] if machine.get("load_at_start") is None else [machine["load_at_start"]])
+        commits.setdefault(where, {})[str(part["commit"])] = None
+        rates += [rate for measured in machine.get("rates", {}).values() if (rate := measured.get("bf16"))]
+    told = []
+    for where, found in commits.items():
+        span = dict.fromkeys(f"{load:.1f}" for load in (min(loads[where]), max(loads[where]))) if loads[where] else ()
+        load = f", load {' to '.join(span)} at the start" if span else ""
+        told.append(f"{where}{load}, commit{'s' * (len(found) > 1)} {', '.join(found)}")
     moved = ""
     if rates:
         moved = (
             f" One core multiplied bfloat16 matrices at {min(rates):,.0f} to {max(rates):,.0f} GFLOP/s before and "
             "after the parts of the run: others use the machine too, and the ratios move with it."
         )
-    return f"Measured on {'; '.join(dict.fromkeys(told))}.{moved}"
+    return f"Measured on {'; '.join(told)}.{moved}"
 
 
 def _number(value: float | None) -> str:
