@@ -3,7 +3,7 @@ import torch
 from helpers.training import TEXTS, trained
 
 from toxres.checkpoint import load_checkpoint
-from toxres.serving.first_token import first_token_only
+from toxres.models.first_token import first_token_only
 
 
 def inputs(tokenizer):

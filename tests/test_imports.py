@@ -12,7 +12,7 @@ import toxres
 from toxres.files import ROOT
 
 LADDER = [
-    ["errors", "lazy"],
+    ["errors", "lazy", "allocator", "lengths"],
     ["files", "labels", "colours"],
     ["config", "results", "paths", "tasks"],
     ["text", "perturb"],

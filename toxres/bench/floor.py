@@ -101,7 +101,7 @@ def _profiled(predictor: "Predictor") -> Callable[[list], dict[str, float]]:
     def count(batches: list) -> dict[str, float]:
         found: dict[str, float] = defaultdict(float)
         for batch in batches:
-            request.infer(dict(zip(INPUTS, predictor.padded(batch), strict=True)))
+            request.infer(dict(zip(INPUTS, predictor._model.padded(batch), strict=True)))
             for operation in request.get_profiling_info():
                 found[operation.node_type] += operation.real_time.total_seconds()
         return dict(found)
@@ -223,8 +223,8 @@ def run(setting: Setting) -> Result:
     names = {"scoring": precision, "training": "bf16"}
     threads = {"scoring": 1, "training": setting.threads}
     notes = [
-        f"{name}: its matrix products alone, at the best {names[name]} rate of {threads[name]} cores, would take "
-        f"{share:.0%} of its time"
+        f"{name}, on {threads[name]} core{'s' * (threads[name] > 1)}: at the best {names[name]} rate there, its matrix "
+        f"products alone would take {share:.0%} of the time"
         for name, share in shares.items()
     ]
     return Result(measured, notes=notes, details=details, preset=found.preset, sources=comments(1).sources)

@@ -18,8 +18,8 @@ PAIR = ("baseline", "custom")
 ROWS = 600
 """Validation comments that an export decides on."""
 
-EXPORTING = ("candidates", "engines", "export", "first_token", "graph")
-"""Modules of `toxres.serving` that a bundle depends on."""
+EXPORTING = ("serving/candidates", "serving/engines", "serving/export", "serving/graph", "models/first_token")
+"""Files of the package that a bundle depends on."""
 
 
 class Subjects(NamedTuple):
@@ -117,7 +117,7 @@ def exported(folders: Sequence[Path], out: Path, **options: object) -> Path:
 
     made_of = out.with_name(f"{out.name}.json")
     wanted = {path.name: sha256(path / "run.json") for path in folders}
-    wanted |= {name: sha256(ROOT / "toxres" / "serving" / f"{name}.py") for name in EXPORTING}
+    wanted |= {name: sha256(ROOT / "toxres" / f"{name}.py") for name in EXPORTING}
     try:
         if read_json(made_of) == wanted and read_manifest(out):
             return out

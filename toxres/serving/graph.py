@@ -59,7 +59,7 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
     """
     import torch
 
-    from toxres.serving.first_token import first_token_only
+    from toxres.models.first_token import first_token_only
 
     model, outputs = checkpoint.model, (LOGITS, WEIGHTS) if has_attention(checkpoint) else (LOGITS,)
 

@@ -176,10 +176,6 @@ class Predictor:
                 raise InputError(f"{self.path}: the model gives logits that are no numbers; export the bundle again")
         return scores
 
-    def padded(self, windows: Sequence[Window]) -> tuple[np.ndarray, np.ndarray]:
-        """Token ids and mask of B windows, both B x T int64, as the graph of a token model takes them."""
-        return self._model.padded(windows)
-
     def combine(self, readings: Sequence[Reading], scores: Sequence[Sequence[WindowScores]]) -> Predictions:
         """Predictions for N texts from the scores of their windows."""
         shape = (len(readings), len(self.labels))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers.models.bert.modeling_bert import BertSelfAttention
 
-from toxres.models import ToxicityModel
+from toxres.models.toxicity import ToxicityModel
 
 
 class FirstTokenAttention(nn.Module):
