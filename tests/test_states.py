@@ -112,6 +112,7 @@ def steps(partial: Path) -> list[int]:
     return sorted(int(path.name.split("-")[1]) for path in (partial / "trainer").glob("checkpoint-*"))
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_and_resumed_is_as_unbroken(point, killed, unbroken):
     out, kind = killed / point, POINTS[point]
@@ -136,6 +137,7 @@ def test_killed_and_resumed_is_as_unbroken(point, killed, unbroken):
     assert [entry["step"] for entry in record["history"]] == [entry["step"] for entry in expected["history"]]
 
 
+@pytest.mark.stress
 def test_the_two_ways_of_saving_are_told_apart(unbroken):
     """A guard for the tests above: the runs have moved far from their start, and by 36 steps."""
     for path in unbroken.values():
@@ -144,6 +146,7 @@ def test_the_two_ways_of_saving_are_told_apart(unbroken):
         assert tensors(path)["pooling.score.weight"].abs().max() > 1e-3
 
 
+@pytest.mark.stress
 def test_the_command_line_resumes(killed, unbroken, capsys, tmp_path):
     words = ["train", "custom", "--source", source(), "--preset", "smoke", "--out"]
     assert (killed / "smoke.partial" / "run.json").exists() and not (killed / "smoke").exists()

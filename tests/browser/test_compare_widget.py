@@ -190,6 +190,7 @@ def test_in_jupyterlab(chromium, notebook, tmp_path):
     assert "application/vnd.jupyter.widget-view+json" in outputs[1].data
 
 
+@pytest.mark.stress
 def test_in_voila(chromium, notebook, tmp_path):
     shots = tmp_path / "voila"
     shots.mkdir()
