@@ -112,10 +112,16 @@ def _profiled(predictor: "Predictor") -> Callable[[list], dict[str, float]]:
 @contextlib.contextmanager
 def prepare_training() -> Iterator[Callable[[], Sample]]:
     """The steps of `toxres train` in batches of similar length, then under torch's profiler: seconds by operation."""
+    from toxres.allocator import keeping_memory
+
+    with keeping_memory():  # before torch takes any memory
+        yield _steps()
+
+
+def _steps() -> Callable[[], Sample]:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    from toxres.allocator import keeping_memory
     from toxres.bench.training_sides import LEVERS, Work
     from toxres.data.batching import PadCollator
     from toxres.training.trainer import build_optimizer
@@ -150,8 +156,7 @@ def prepare_training() -> Iterator[Callable[[], Sample]]:
         figures = {"seconds": seconds, "tokens": float(lengths.sum()), "attended": float((lengths**2).sum())}
         return Sample(figures, dict(kinds))
 
-    with keeping_memory():
-        yield once
+    return once
 
 
 def _kind(operation: str) -> str:

@@ -35,6 +35,12 @@ def prepare(rows: int, epochs: int, levers: Sequence[str], validate: bool) -> It
             weight learned.
         validate: Score the validation comments after each epoch.
     """
+    # Before torch takes any memory, as `toxres train` does: it looks only once whether large pages are wanted.
+    with keeping_memory() if "memory" in levers else contextlib.nullcontext():
+        yield from _runs(rows, epochs, levers, validate)
+
+
+def _runs(rows: int, epochs: int, levers: Sequence[str], validate: bool) -> Iterator[Callable[[], Sample]]:
     from transformers import TrainerCallback
 
     go, done = queue.SimpleQueue(), queue.SimpleQueue()
@@ -60,8 +66,7 @@ def prepare(rows: int, epochs: int, levers: Sequence[str], validate: bool) -> It
         try:
             trainer = work.trainer(Path(folder))
             trainer.add_callback(Pauses())
-            with keeping_memory() if "memory" in levers else contextlib.nullcontext():
-                trainer.train()
+            trainer.train()
         except SystemExit:
             pass
         except Exception as error:
