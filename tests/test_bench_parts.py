@@ -155,7 +155,7 @@ def test_ours_and_the_default_are_measured_at_the_same_size(monkeypatch):
         training.run(Setting(threads=1))
     ours, default = asked[0][0].values()
     assert ours.options | {"levers": []} == default.options and ours.threads == default.threads == 1
-    assert ours.options["levers"] == list(LEVERS) and ours.environment == default.environment
+    assert ours.options["levers"] == list(LEVERS) and ours.environment == default.environment == {}
 
 
 def test_texts_of_so_many_tokens_are_cut_from_others():

@@ -68,6 +68,10 @@ def test_the_profile_is_told_in_words():
     assert "25% attention, 5% the rest. Training on 2 cores: 100% products of matrices. At" in told
     assert "24% of the time of scoring and 12% of that of training" in told
     assert told.endswith("bfloat16 matrices 1.50 [1.25, 2.00].")
+    scores = {"macro_ap_ours": 0.5, "macro_ap_default": 0.51, "toxic_ap_ours": 0.8, "toxic_ap_default": 0.83}
+    training = {"details": {"levers": {"bf16": lever}}, "measurements": [{"name": "training", "equality": scores}]}
+    told = profile_section({"training": training})
+    assert told.endswith("ours has macro AP 0.500 beside 0.510 and AP of `toxic` 0.800 beside 0.830 of the default.")
     assert profile_section({}) == ""
 
 

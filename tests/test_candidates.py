@@ -1,9 +1,9 @@
 """Candidates: 8-bit graphs, the torch reference, and times that are taken in turns."""
 
-import contextlib
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,18 +77,23 @@ def test_openvino_has_run_before_threads_can_be_the_first(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system can't tell which cores a thread may use")
 def test_openvino_binds_no_thread_to_a_core_that_another_model_needs():
     both, seen = [open_engine(graph_of("custom"), "openvino", "fp32") for _ in range(2)], set()
-    large = np.ones((2, 32, 32), dtype=np.int64)
+    large, enough = np.ones((2, 32, 32), dtype=np.int64), threading.Event()
 
     def run(engine):
-        for _ in range(20):
+        while not enough.is_set():
             engine.run(*large)
 
     threads = [threading.Thread(target=run, args=(engine,)) for engine in both]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        with contextlib.suppress(ProcessLookupError):
+    try:
+        for _ in range(200):
             seen |= {frozenset(os.sched_getaffinity(thread.native_id)) for thread in threads}
+            time.sleep(0.001)
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
     assert seen == {frozenset(os.sched_getaffinity(0))}
 
 

@@ -1,3 +1,5 @@
+"""The last layer for the first token alone: the same scores, of a shorter output, and the model as it was after it."""
+
 import pytest
 import torch
 from helpers.training import TEXTS, trained

@@ -16,7 +16,7 @@ SHORT = {
     "score_max_abs_diff": "(probabilities differ by at most {:.3f})",
     "service_speedup": "the service answers {:.1f} times as many requests of 16 clients",
     "service_p99_ratio": "(with {:.2f} of the 99th percentile of their waits)",
-    "train_speedup": "training goes {:.1f} times as fast at the same validation score",
+    "train_speedup": "training takes {:.1f} times as many tokens a second",
     "import_seconds": "`import toxres` takes {:.3f} s",
     "rows_per_second": "`toxres score` does {:,.0f} rows a second",
 }
